@@ -1,0 +1,162 @@
+"""The closed list of event kinds, and the event itself.
+
+An event is a decision about readings that somebody must know. Each kind has its lane, severity, Chinese and
+English title, the kind that restores it, and the alarm industry's Contact ID code (SIA DC-05-1999.09) where one
+exists; a restore carries the code of what it restores with qualifier 3.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+JsonValue: TypeAlias = "str | int | float | bool | list[JsonValue] | Mapping[str, JsonValue] | None"
+
+
+class Lane(StrEnum):
+    """Ordered streams to the centre. `alarm` and `fault` go strictly first, the others share."""
+
+    ALARM = "alarm"
+    FAULT = "fault"
+    LEDGER = "ledger"
+    ACCESS = "access"
+    TELEMETRY = "telemetry"
+    MEDIA = "media"
+
+
+class Severity(StrEnum):
+    CRITICAL = "critical"  # life or intrusion: now
+    MAJOR = "major"  # today
+    MINOR = "minor"  # next visit
+    INFO = "info"
+
+
+class Kind(StrEnum):
+    DOOR_FORCED = "door.forced"
+    DOOR_FORCED_RESTORED = "door.forced.restored"
+    DOOR_HELD = "door.held"
+    DOOR_HELD_RESTORED = "door.held.restored"
+    READER_TAMPER = "reader.tamper"
+    READER_TAMPER_RESTORED = "reader.tamper.restored"
+    TAMPER = "tamper"
+    TAMPER_RESTORED = "tamper.restored"
+    SMOKE = "smoke"
+    SMOKE_RESTORED = "smoke.restored"
+    FIRE = "fire"
+    FIRE_RESTORED = "fire.restored"
+    WATER = "water"
+    WATER_RESTORED = "water.restored"
+    TEMPERATURE_HIGH = "temperature.high"
+    TEMPERATURE_HIGH_RESTORED = "temperature.high.restored"
+    TEMPERATURE_LOW = "temperature.low"
+    TEMPERATURE_LOW_RESTORED = "temperature.low.restored"
+    PERIMETER = "perimeter"
+    PERIMETER_RESTORED = "perimeter.restored"
+    ZONE_PERSON = "zone.person"
+    ZONE_PERSON_RESTORED = "zone.person.restored"
+    ZONE_VEHICLE = "zone.vehicle"
+    ZONE_VEHICLE_RESTORED = "zone.vehicle.restored"
+    DEVICE_FAULT = "device.fault"
+    DEVICE_RESTORED = "device.restored"
+    RULE_FAULT = "rule.fault"
+    POWER_LOST = "power.lost"
+    POWER_RESTORED = "power.restored"
+    JOURNAL_FAULT = "journal.fault"
+    JOURNAL_RESTORED = "journal.restored"
+    UPLINK_REFUSED = "uplink.refused"
+    EPOCH_STARTED = "epoch.started"
+    ENTRIES_DROPPED = "entries.dropped"
+    ENTRIES_REFUSED = "entries.refused"
+    AGENT_STARTED = "agent.started"
+    AGENT_STOPPED = "agent.stopped"
+    ACCESS_GRANTED = "access.granted"
+    ACCESS_DENIED = "access.denied"
+    EGRESS = "door.egress"
+    DOOR_OPENED = "door.opened"
+    DOOR_CLOSED = "door.closed"
+    READINGS = "readings"
+
+
+@dataclass(frozen=True, slots=True)
+class KindInfo:
+    lane: Lane
+    severity: Severity
+    title_en: str
+    title_zh: str
+    contact_id: int | None = None
+    restored_by: Kind | None = None
+
+
+def _pair(
+    raised: Kind, restored: Kind, lane: Lane, severity: Severity, en: str, zh: str, contact_id: int | None
+) -> dict[Kind, KindInfo]:
+    return {
+        raised: KindInfo(lane, severity, en, zh, contact_id, restored),
+        restored: KindInfo(lane, Severity.INFO, f"{en}: restored", f"{zh}恢复", contact_id),
+    }
+
+
+CATALOGUE: Mapping[Kind, KindInfo] = {
+    **_pair(Kind.DOOR_FORCED, Kind.DOOR_FORCED_RESTORED, Lane.ALARM, Severity.CRITICAL,
+            "Door forced", "门被强行打开", 423),
+    **_pair(Kind.DOOR_HELD, Kind.DOOR_HELD_RESTORED, Lane.ALARM, Severity.MAJOR,
+            "Door held open", "门超时未关", 426),
+    **_pair(Kind.READER_TAMPER, Kind.READER_TAMPER_RESTORED, Lane.ALARM, Severity.MAJOR,
+            "Reader tampered with", "读卡器防拆报警", 145),
+    **_pair(Kind.TAMPER, Kind.TAMPER_RESTORED, Lane.ALARM, Severity.MAJOR,
+            "Tampered with", "防拆报警", 137),
+    **_pair(Kind.SMOKE, Kind.SMOKE_RESTORED, Lane.ALARM, Severity.CRITICAL,
+            "Smoke", "烟雾报警", 111),
+    **_pair(Kind.FIRE, Kind.FIRE_RESTORED, Lane.ALARM, Severity.CRITICAL,
+            "Fire", "火灾报警", 110),
+    **_pair(Kind.WATER, Kind.WATER_RESTORED, Lane.ALARM, Severity.MAJOR,
+            "Water", "水浸报警", 154),
+    **_pair(Kind.TEMPERATURE_HIGH, Kind.TEMPERATURE_HIGH_RESTORED, Lane.ALARM, Severity.MAJOR,
+            "Temperature too high", "温度过高", 158),
+    **_pair(Kind.TEMPERATURE_LOW, Kind.TEMPERATURE_LOW_RESTORED, Lane.ALARM, Severity.MINOR,
+            "Temperature too low", "温度过低", 159),
+    **_pair(Kind.PERIMETER, Kind.PERIMETER_RESTORED, Lane.ALARM, Severity.CRITICAL,
+            "Perimeter crossed", "周界报警", 131),
+    **_pair(Kind.ZONE_PERSON, Kind.ZONE_PERSON_RESTORED, Lane.ALARM, Severity.MAJOR,
+            "Person in zone", "区域内有人", None),
+    **_pair(Kind.ZONE_VEHICLE, Kind.ZONE_VEHICLE_RESTORED, Lane.ALARM, Severity.MINOR,
+            "Vehicle in zone", "区域内有车辆", None),
+    **_pair(Kind.DEVICE_FAULT, Kind.DEVICE_RESTORED, Lane.FAULT, Severity.MAJOR,
+            "Device fault", "设备故障", 330),
+    **_pair(Kind.POWER_LOST, Kind.POWER_RESTORED, Lane.FAULT, Severity.MAJOR,
+            "Mains power lost", "市电中断", 301),
+    **_pair(Kind.JOURNAL_FAULT, Kind.JOURNAL_RESTORED, Lane.FAULT, Severity.CRITICAL,
+            "Event storage fault", "事件存储故障", None),
+    Kind.RULE_FAULT: KindInfo(Lane.FAULT, Severity.CRITICAL, "Rule failed, needs attention", "规则异常,需检修"),
+    Kind.UPLINK_REFUSED: KindInfo(Lane.FAULT, Severity.MAJOR, "Refused by the centre or broker", "上报被拒绝"),
+    Kind.EPOCH_STARTED: KindInfo(Lane.LEDGER, Severity.INFO, "Journal begun", "事件日志新纪元"),
+    Kind.ENTRIES_DROPPED: KindInfo(Lane.LEDGER, Severity.MAJOR, "Entries dropped for room", "空间不足,事件被丢弃"),
+    Kind.ENTRIES_REFUSED: KindInfo(Lane.LEDGER, Severity.CRITICAL, "Events refused, disk full", "存储已满,拒收事件"),
+    Kind.AGENT_STARTED: KindInfo(Lane.LEDGER, Severity.INFO, "Gateway started", "网关启动"),
+    Kind.AGENT_STOPPED: KindInfo(Lane.LEDGER, Severity.INFO, "Gateway stopped", "网关停止"),
+    Kind.ACCESS_GRANTED: KindInfo(Lane.ACCESS, Severity.INFO, "Access granted", "准许通行"),
+    Kind.ACCESS_DENIED: KindInfo(Lane.ACCESS, Severity.MINOR, "Access denied", "拒绝通行", 421),
+    Kind.EGRESS: KindInfo(Lane.ACCESS, Severity.INFO, "Request to exit", "出门按钮"),
+    Kind.DOOR_OPENED: KindInfo(Lane.ACCESS, Severity.INFO, "Door opened", "门打开"),
+    Kind.DOOR_CLOSED: KindInfo(Lane.ACCESS, Severity.INFO, "Door closed", "门关闭"),
+    Kind.READINGS: KindInfo(Lane.TELEMETRY, Severity.INFO, "Readings", "读数"),
+}  # fmt: skip
+
+RESTORES: Mapping[Kind, Kind] = {
+    info.restored_by: kind for kind, info in CATALOGUE.items() if info.restored_by is not None
+}
+"""What each restore kind restores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Decided by a rule; `mono_s` is when it happened, `subject` the door, sensor, device or zone it is about."""
+
+    kind: Kind
+    subject: str
+    mono_s: float
+    data: Mapping[str, JsonValue] = field(default_factory=dict)
+
+    @property
+    def info(self) -> KindInfo:
+        return CATALOGUE[self.kind]

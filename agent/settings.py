@@ -1,0 +1,201 @@
+"""One TOML file describes a compound; parsed once into frozen models that refuse unknown keys."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from agent.events import Kind
+from agent.observations import Label
+from drivers.base import ClockTrust, Confined, Slug
+from drivers.camera import CameraSource
+from drivers.gpio import GpioChip
+from drivers.modbus import ModbusBus
+from drivers.osdp.config import OsdpBus
+
+
+class Name(Confined):
+    """A name people read, in both languages."""
+
+    zh: Annotated[str, Field(min_length=1, max_length=60)]
+    en: Annotated[str, Field(min_length=1, max_length=60)]
+
+
+AreaCode = Annotated[str, Field(pattern=r"^[0-9A-Za-z]{4,12}$")]
+GatewayId = Annotated[str, Field(pattern=r"^gh-[0-9a-z]{4,32}$")]
+
+
+class Gateway(Confined):
+    """Who this gateway is and where it stands. `id` is permanent; the codes may change with mergers."""
+
+    id: GatewayId
+    city: AreaCode
+    county: AreaCode
+    street: AreaCode
+    community: AreaCode
+    name: Name
+    grid: str | None = None
+    """Grid cell (网格) whose worker is sent."""
+
+
+DeviceConfig = Annotated[OsdpBus | ModbusBus | GpioChip, Field(discriminator="driver")]
+
+
+class FailMode(StrEnum):
+    SECURE = "secure"  # locked without power
+    SAFE = "safe"  # unlocked without power
+
+
+class Door(Confined):
+    """Points are named `device/point`; `lock` is a GPIO output that is on while the door is unlocked."""
+
+    id: Slug
+    name: Name
+    reader: str | None = None
+    lock: str
+    contact: str | None = None
+    """Input that is True while the door is open."""
+    rex: str | None = None
+    """Input that is True while somebody requests to exit."""
+    unlock_s: Annotated[float, Field(ge=1, le=300)] = 5.0
+    held_s: Annotated[float, Field(ge=1, le=3600)] = 30.0
+    fail: FailMode = FailMode.SECURE
+    grid: str | None = None
+
+
+class SensorKind(StrEnum):
+    """What a sensor's alarm means; each raises the event kind of the same name."""
+
+    SMOKE = Kind.SMOKE
+    FIRE = Kind.FIRE
+    WATER = Kind.WATER
+    TEMPERATURE_HIGH = Kind.TEMPERATURE_HIGH
+    TEMPERATURE_LOW = Kind.TEMPERATURE_LOW
+    TAMPER = Kind.TAMPER
+    READER_TAMPER = Kind.READER_TAMPER
+    PERIMETER = Kind.PERIMETER
+    POWER_LOST = Kind.POWER_LOST
+
+
+class Sensor(Confined):
+    """A point that raises an alarm: a truth value when it is True, a number when it passes `above` or `below`.
+
+    It restores when the value has come back by `hysteresis`; both only after `for_s` without a break.
+    """
+
+    id: Slug
+    name: Name
+    point: str
+    kind: SensorKind
+    above: float | None = None
+    below: float | None = None
+    hysteresis: Annotated[float, Field(ge=0)] = 0.0
+    for_s: Annotated[float, Field(ge=0, le=3600)] = 0.0
+    grid: str | None = None
+
+
+class Zone(Confined):
+    """A polygon in pixels of the camera's picture, in which a thing may not stand for `at_least_s`."""
+
+    id: Slug
+    name: Name
+    polygon: Annotated[tuple[tuple[float, float], ...], Field(min_length=3)]
+    labels: Annotated[tuple[Label, ...], Field(min_length=1)] = (Label.PERSON,)
+    at_least_s: Annotated[float, Field(ge=0, le=3600)] = 2.0
+    grid: str | None = None
+
+
+class Camera(CameraSource):
+    """`purpose`, `owner` and `sign` are the declarations State Council Order 799 asks of every public camera."""
+
+    name: Name
+    purpose: Annotated[str, Field(min_length=1)]
+    owner: Annotated[str, Field(min_length=1)]
+    sign: Annotated[str, Field(min_length=1)]
+    """Where the sign that announces the camera hangs."""
+    zones: tuple[Zone, ...] = ()
+    privacy: tuple[Annotated[tuple[tuple[float, float], ...], Field(min_length=3)], ...] = ()
+    """Polygons blacked out before anything looks at the picture."""
+
+
+class Runtime(StrEnum):
+    AUTO = "auto"  # LiteRT where it is installed, else tflite-runtime
+    LITERT = "litert"
+    TFLITE = "tflite-runtime"
+
+
+class Vision(Confined):
+    model: Slug = "nanodet-416-fp16"
+    runtime: Runtime = Runtime.AUTO
+    threads: Annotated[int, Field(ge=1, le=4)] = 1
+    min_score: Annotated[float, Field(gt=0, lt=1)] = 0.4
+    infer_every_s: Annotated[float, Field(ge=0, le=10)] = 0.4
+    """At most one inference per camera in this time while something moves."""
+
+
+class Confirm(StrEnum):
+    CENTRE = "centre"  # an event is kept until the centre's receipt
+    BROKER = "broker"  # until a successful PUBACK; MQTT 5 only
+
+
+class Protocol(StrEnum):
+    AUTO = "auto"  # 5 first, 3.1.1 only after the broker refuses 5
+    MQTT5 = "5"
+    MQTT311 = "3.1.1"
+
+
+class Centre(Confined):
+    broker: Annotated[str, Field(pattern=r"^mqtts?://")]
+    """mqtts://host[:8883], or mqtt://host[:1883], which is accepted for loopback addresses only."""
+    protocol: Protocol = Protocol.AUTO
+    confirm: Confirm = Confirm.CENTRE
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    username: str | None = None
+    password_file: Path | None = None
+    window: Annotated[int, Field(ge=5, le=100)] = 50
+    """Messages in flight at once; two of them are kept for alarms."""
+    keepalive_s: Annotated[int, Field(ge=5, le=600)] = 30
+    heartbeat_s: Annotated[float, Field(ge=5, le=3600)] = 60.0
+
+
+class Storage(Confined):
+    folder: Path = Path("/var/lib/gatehouse")
+    max_mb: Annotated[int, Field(ge=8, le=1_000_000)] = 512
+    max_entries: Annotated[int, Field(ge=1000)] = 2_000_000
+    alarm_reserve_mb: Annotated[int, Field(ge=1)] = 16
+    telemetry_every_s: Annotated[float, Field(ge=0, le=3600)] = 10.0
+    """A point's numeric reading is kept at most this often; a truth value on every change."""
+
+
+class Access(Confined):
+    credentials_file: Path | None = None
+    """List written by `gatehouse credentials`; without it every card is denied."""
+
+
+class Privacy(Confined):
+    """What this gateway may keep of people. Snapshots come with a later release and are off."""
+
+    snapshots: Literal[False] = False
+
+
+class Run(Confined):
+    folder: Path = Path("/run/gatehouse")
+    """Sockets of the running agent; on a RAM disk."""
+
+
+class Settings(Confined):
+    gateway: Gateway
+    clock_trust: ClockTrust = ClockTrust.KERNEL
+    devices: tuple[DeviceConfig, ...] = ()
+    doors: tuple[Door, ...] = ()
+    sensors: tuple[Sensor, ...] = ()
+    cameras: tuple[Camera, ...] = ()
+    vision: Vision = Vision()
+    access: Access = Access()
+    centre: Centre
+    storage: Storage = Storage()
+    privacy: Privacy = Privacy()
+    run: Run = Run()

@@ -1,0 +1,42 @@
+"""A serial cable that is a pty: a stable path for the agent, a descriptor for the simulator, and a plug to pull."""
+
+import os
+import tty
+from pathlib import Path
+
+
+class Wire:
+    """`path` is what the agent opens (a link to the pty's slave); `fd` is the simulator's end, non-blocking.
+
+    Unplugging closes the simulator's end and takes the path away, as a USB adapter does; plugging in makes a new
+    pty behind the same path.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._master: int | None = None
+
+    @property
+    def plugged(self) -> bool:
+        return self._master is not None
+
+    @property
+    def fd(self) -> int:
+        if self._master is None:
+            raise RuntimeError(f"{self.path} is unplugged")
+        return self._master
+
+    def plug(self) -> None:
+        self.unplug()
+        master, slave = os.openpty()
+        tty.setraw(slave)
+        os.set_blocking(master, False)
+        self.path.symlink_to(os.ttyname(slave))
+        os.close(slave)
+        self._master = master
+
+    def unplug(self) -> None:
+        self.path.unlink(missing_ok=True)
+        if self._master is not None:
+            os.close(self._master)
+            self._master = None
