@@ -1,14 +1,62 @@
-# Each target installs what it needs into .venv by itself. Needs Python >= 3.11 with venv, and make.
+# Each target installs what it needs into .venv by itself. Needs make and Python 3.11 or later with its venv module.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+CODE := agent drivers models simulators tests
 
-.PHONY: demo test check bench lock clean
 .DEFAULT_GOAL := help
+.PHONY: help demo test check bench schema lock clean
 
 help:
-	@echo "make demo    a simulated compound, end to end   (KEEP=1 stays up)"
-	@echo "make test    the whole test suite"
-	@echo "make check   lint, types, layers, published schema"
-	@echo "make bench   the benchmark table"
+	@echo "make demo     a simulated compound from the wire to the centre (KEEP=1 stays up)"
+	@echo "make test     the whole test suite"
+	@echo "make check    lint, types, layers"
+	@echo "make bench    the benchmark table"
+	@echo "make schema   write the published schema anew after a change of settings"
+	@echo "make lock     write constraints.txt anew"
 
+demo: $(VENV)/.simulate
+	@$(BIN)/python -m simulators.clips
+	@$(BIN)/gatehouse demo $(if $(KEEP),--keep)
+
+test: $(VENV)/.dev
+	@$(BIN)/python -m simulators.clips
+	@$(BIN)/python -m pytest -q $(ARGS)
+
+check: $(VENV)/.dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(VENV)/.dev
+	@$(BIN)/python -m simulators.clips
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+schema: $(VENV)/.dev
+	@$(BIN)/python -m agent.settings > config/compound.schema.json
+
+lock: $(VENV)/.dev
+	@$(PIP) uv
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-emit-index-url \
+		--no-annotate --no-header --no-emit-package gatehouse-agent pyproject.toml -o constraints.txt
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Gatehouse needs Python 3.11 or later; name one with: make PYTHON=python3.11 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo "Python has no venv module; on Debian: apt-get install python3-venv" >&2; exit 1; }
+
+$(VENV)/.simulate: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing Gatehouse and its simulators into $(VENV) ..."
+	@$(PIP) --editable '.[simulate]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing Gatehouse with its development tools into $(VENV) ..."
+	@$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/.simulate
