@@ -1,0 +1,58 @@
+"""One TOML file describes a compound; `load` gives frozen models, or every reason why not."""
+
+from agent.settings.load import Inspection, inspect, load
+from agent.settings.models import (
+    Access,
+    AreaCode,
+    Camera,
+    Centre,
+    Confirm,
+    DeviceConfig,
+    Door,
+    FailMode,
+    Gateway,
+    GatewayId,
+    Name,
+    Privacy,
+    Protocol,
+    Run,
+    Runtime,
+    Sensor,
+    SensorKind,
+    Settings,
+    Storage,
+    Vision,
+    Zone,
+)
+from agent.settings.problems import Problem, SettingsError
+from agent.settings.schema import schema_text
+
+__all__ = [
+    "Access",
+    "AreaCode",
+    "Camera",
+    "Centre",
+    "Confirm",
+    "DeviceConfig",
+    "Door",
+    "FailMode",
+    "Gateway",
+    "GatewayId",
+    "Inspection",
+    "Name",
+    "Privacy",
+    "Problem",
+    "Protocol",
+    "Run",
+    "Runtime",
+    "Sensor",
+    "SensorKind",
+    "Settings",
+    "SettingsError",
+    "Storage",
+    "Vision",
+    "Zone",
+    "inspect",
+    "load",
+    "schema_text",
+]

@@ -1,0 +1,152 @@
+"""From a TOML file to settings that can be run, or to every reason why not."""
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from agent.settings import checks
+from agent.settings.explain import explain
+from agent.settings.lines import locate
+from agent.settings.models import Settings
+from agent.settings.problems import Finding, Problem, SettingsError, key_text
+from agent.words import Words
+from drivers.camera import CameraSource
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_CLIP = "file:"
+_MAX_BYTES = 1 << 20  # a compound with a thousand doors takes a third of this
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """`settings` is None exactly when there are problems; weaknesses are allowed."""
+
+    settings: Settings | None
+    problems: tuple[Problem, ...] = ()
+    weaknesses: tuple[Problem, ...] = ()
+
+
+def load(path: Path) -> Settings:
+    """Settings of a file; relative paths in it count from its folder.
+
+    Raises: SettingsError with every problem found.
+    """
+    inspection = inspect(path)
+    if inspection.settings is None:
+        raise SettingsError(path, inspection.problems)
+    return inspection.settings
+
+
+def inspect(path: Path) -> Inspection:
+    """Everything there is to say about a settings file; never raises for what stands in it."""
+    text = _read(path)
+    if isinstance(text, Problem):
+        return Inspection(None, (text,))
+    raw = _parse(text)
+    if isinstance(raw, Problem):
+        return Inspection(None, (raw,))
+    try:
+        settings = Settings.model_validate_json(json.dumps(raw, default=_no_json), strict=True)
+    except ValidationError as err:
+        return Inspection(None, _placed(explain(err, raw), raw, text))
+    problems = _placed(tuple(checks.problems(settings)), raw, text)
+    if problems:
+        return Inspection(None, problems, _placed(tuple(checks.weaknesses(settings)), raw, text))
+    return Inspection(
+        _resolved(settings, path.parent.absolute()), (), _placed(tuple(checks.weaknesses(settings)), raw, text)
+    )
+
+
+def _read(path: Path) -> str | Problem:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+    except OSError as err:
+        reason = err.strerror or type(err).__name__
+        return Problem(
+            "file",
+            Words(f"{path} cannot be read: {reason}.", f"无法读取 {path}：{reason}。"),
+            Words("Name a TOML file that exists and that you may read.", "请指定一个存在且有权读取的 TOML 文件。"),
+        )
+    if len(content) > _MAX_BYTES:
+        return Problem(
+            "file",
+            Words(f"{path} is larger than 1 MiB.", f"{path} 超过 1 MiB。"),
+            Words("Name the compound's settings file.", "请指定小区的配置文件。"),
+        )
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as err:
+        return Problem(
+            "file",
+            Words("is not UTF-8 text.", "不是 UTF-8 编码的文本。"),
+            Words("Save the file with the encoding UTF-8.", "请将文件保存为 UTF-8 编码。"),
+            content.count(b"\n", 0, err.start) + 1,
+        )
+
+
+def _parse(text: str) -> dict[str, object] | Problem:
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        return Problem(
+            "file",
+            Words("is nested too deeply.", "嵌套层数过多。"),
+            Words("Remove the surplus opening brackets.", "请删除多余的左括号。"),
+        )
+    except ValueError as err:
+        place = re.search(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$", str(err))
+        said = str(err)[: place.start()] if place else str(err)
+        line = int(place[1]) if place and place[1] else text.count("\n") + 1 if place else None
+        return Problem(
+            "file",
+            Words(f"is not valid TOML: {said}.", f"不是有效的 TOML：{said}。"),
+            Words(
+                "Look here and one line up for a missing quote, bracket, comma or equals sign, or a key given twice.",
+                "请检查这一行及上一行：是否缺少引号、括号、逗号或等号，或重复写了同一个键。",
+            ),
+            line,
+        )
+
+
+def _no_json(value: object) -> object:
+    """A date or time: no key takes one, and no key takes this list either."""
+    del value
+    return [None]
+
+
+def _placed(findings: Sequence[Finding], raw: Mapping[str, object], text: str) -> tuple[Problem, ...]:
+    if not findings:
+        return ()
+    lines = locate(text)
+    placed = []
+    for found in findings:
+        known = next((lines[found.path[:n]] for n in range(len(found.path), 0, -1) if found.path[:n] in lines), None)
+        placed.append(Problem(key_text(raw, found.path), found.reason, found.cure, known))
+    return tuple(sorted(placed, key=lambda problem: problem.line or 0))
+
+
+def _resolved(model: Model, folder: Path) -> Model:
+    """The same settings with every relative path made absolute."""
+    changed: dict[str, object] = {}
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if isinstance(value, Path):
+            changed[name] = folder / value
+        elif isinstance(value, BaseModel):
+            changed[name] = _resolved(value, folder)
+        elif isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
+            changed[name] = tuple(_resolved(entry, folder) for entry in value)
+    if isinstance(model, CameraSource):
+        if model.source.startswith(_CLIP):
+            changed["source"] = _CLIP + str(folder / model.source.removeprefix(_CLIP))
+        if model.password_file is not None:
+            changed["password_file"] = str(folder / model.password_file)
+    return model.model_copy(update=changed)
