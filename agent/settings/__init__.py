@@ -25,6 +25,7 @@ from agent.settings.models import (
     Zone,
 )
 from agent.settings.problems import Problem, SettingsError
+from agent.settings.report import check_report
 from agent.settings.schema import schema_text
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "Storage",
     "Vision",
     "Zone",
+    "check_report",
     "inspect",
     "load",
     "schema_text",

@@ -99,7 +99,7 @@ def _number(en: str, zh: str) -> Callable[[Node, Node], Words]:
             lower = f" of at least {low}"
         limits = "、".join(filter(None, (lower_zh, upper_zh)))
         return Words(
-            f"{en}{lower}{upper}, without quotes", f"{limits}的{zh}（不加引号）" if limits else f"{zh}（不加引号）"
+            f"{en}{lower}{upper}, without quotes", f"{limits} 的{zh}（不加引号）" if limits else f"{zh}（不加引号）"
         )
 
     return words

@@ -15,6 +15,7 @@ from agent.settings.explain import explain
 from agent.settings.lines import locate
 from agent.settings.models import Settings
 from agent.settings.problems import Finding, Problem, SettingsError, key_text
+from agent.settings.weaknesses import weaknesses
 from agent.words import Words
 from drivers.camera import CameraSource
 
@@ -22,6 +23,12 @@ Model = TypeVar("Model", bound=BaseModel)
 
 _CLIP = "file:"
 _MAX_BYTES = 1 << 20  # a compound with a thousand doors takes a third of this
+_MAX_DEPTH = 32  # polygons of a camera's privacy zones are 6 deep
+_TOO_DEEP = Problem(
+    "file",
+    Words("is nested too deeply.", "嵌套层数过多。"),
+    Words("Remove the surplus brackets or dots.", "请删除多余的括号或点号。"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,11 @@ def inspect(path: Path) -> Inspection:
     text = _read(path)
     if isinstance(text, Problem):
         return Inspection(None, (text,))
+    return inspect_text(text, path.parent.absolute())
+
+
+def inspect_text(text: str, folder: Path) -> Inspection:
+    """The same for a text whose relative paths count from `folder`."""
     raw = _parse(text)
     if isinstance(raw, Problem):
         return Inspection(None, (raw,))
@@ -57,11 +69,10 @@ def inspect(path: Path) -> Inspection:
     except ValidationError as err:
         return Inspection(None, _placed(explain(err, raw), raw, text))
     problems = _placed(tuple(checks.problems(settings)), raw, text)
+    weak = _placed(tuple(weaknesses(settings)), raw, text)
     if problems:
-        return Inspection(None, problems, _placed(tuple(checks.weaknesses(settings)), raw, text))
-    return Inspection(
-        _resolved(settings, path.parent.absolute()), (), _placed(tuple(checks.weaknesses(settings)), raw, text)
-    )
+        return Inspection(None, problems, weak)
+    return Inspection(_resolved(settings, folder), (), weak)
 
 
 def _read(path: Path) -> str | Problem:
@@ -94,26 +105,45 @@ def _read(path: Path) -> str | Problem:
 
 def _parse(text: str) -> dict[str, object] | Problem:
     try:
-        return tomllib.loads(text)
+        raw = tomllib.loads(text)
     except RecursionError:
-        return Problem(
-            "file",
-            Words("is nested too deeply.", "嵌套层数过多。"),
-            Words("Remove the surplus opening brackets.", "请删除多余的左括号。"),
-        )
+        return _TOO_DEEP
     except ValueError as err:
-        place = re.search(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$", str(err))
-        said = str(err)[: place.start()] if place else str(err)
-        line = int(place[1]) if place and place[1] else text.count("\n") + 1 if place else None
-        return Problem(
-            "file",
-            Words(f"is not valid TOML: {said}.", f"不是有效的 TOML：{said}。"),
-            Words(
-                "Look here and one line up for a missing quote, bracket, comma or equals sign, or a key given twice.",
-                "请检查这一行及上一行：是否缺少引号、括号、逗号或等号，或重复写了同一个键。",
-            ),
-            line,
-        )
+        return _bad_toml(text, str(err))
+    return _oversized(raw) or raw
+
+
+def _bad_toml(text: str, message: str) -> Problem:
+    place = re.search(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$", message)
+    said = message[: place.start()] if place else message
+    line = int(place[1]) if place and place[1] else text.count("\n") + 1 if place else None
+    return Problem(
+        "file",
+        Words(f"is not valid TOML: {said}.", f"不是有效的 TOML：{said}。"),
+        Words(
+            "Look here and one line up for a missing quote, bracket, comma or equals sign, or a key given twice.",
+            "请检查这一行及上一行：是否缺少引号、括号、逗号或等号，或重复写了同一个键。",
+        ),
+        line,
+    )
+
+
+def _oversized(raw: dict[str, object]) -> Problem | None:
+    """What TOML's grammar lets through but no reader of JSON: endless nesting and numbers beyond 64 bits."""
+    waiting: list[tuple[object, int]] = [(raw, 0)]
+    while waiting:
+        value, depth = waiting.pop()
+        if depth > _MAX_DEPTH:
+            return _TOO_DEEP
+        if isinstance(value, dict | list):
+            waiting += [(below, depth + 1) for below in (value.values() if isinstance(value, dict) else value)]
+        elif isinstance(value, int) and abs(value) >> 63:
+            return Problem(
+                "file",
+                Words("holds a whole number beyond 64 bits.", "含有超出 64 位的整数。"),
+                Words("Correct the number with far too many digits.", "请更正位数过多的数字。"),
+            )
+    return None
 
 
 def _no_json(value: object) -> object:

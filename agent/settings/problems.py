@@ -1,5 +1,6 @@
 """What is wrong with a settings file: where, why, and what would be right."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import TypeAlias
 
 from agent.words import Words
 from drivers.base import ConfigError
+
+_PLAIN = re.compile(r"[a-z0-9-]{1,40}")
 
 KeyPath: TypeAlias = tuple[str | int, ...]
 
@@ -68,4 +71,4 @@ def _id_of(entries: Sequence[object], index: int) -> str | None:
     if index >= len(ids):
         return None
     name = ids[index]
-    return name if isinstance(name, str) and name.isprintable() and name and ids.count(name) == 1 else None
+    return name if isinstance(name, str) and _PLAIN.fullmatch(name) and ids.count(name) == 1 else None

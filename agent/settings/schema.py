@@ -1,11 +1,52 @@
 """The JSON Schema of a settings file, for editors and for other people's tools."""
 
+import ast
+import inspect
 import json
+from typing import Any
+
+from pydantic import BaseModel
 
 from agent.settings.models import Settings
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schema_text() -> str:
     """The published text of config/compound.schema.json."""
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Settings.model_json_schema()}
-    return json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
+    schema = Settings.model_json_schema()
+    _describe(Settings, schema["properties"])
+    for name, model in _models(Settings).items():
+        _describe(model, schema["$defs"][name]["properties"])
+    schema["title"] = "Gatehouse compound"
+    return json.dumps({"$schema": _DIALECT, **schema}, ensure_ascii=False, indent=2) + "\n"
+
+
+def _models(top: type[BaseModel]) -> dict[str, type[BaseModel]]:
+    """Every model that the settings are made of, by name."""
+    found: dict[str, type[BaseModel]] = {}
+    open_types: list[Any] = [field.annotation for field in top.model_fields.values()]
+    while open_types:
+        kind = open_types.pop()
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            if kind.__name__ not in found:
+                found[kind.__name__] = kind
+                open_types += [field.annotation for field in kind.model_fields.values()]
+        else:
+            open_types += getattr(kind, "__args__", ())
+    return found
+
+
+def _describe(model: type[BaseModel], properties: dict[str, Any]) -> None:
+    """Put the docstring below each field into the schema; editors show it."""
+    for owner in reversed(model.__mro__):
+        if not (issubclass(owner, BaseModel) and owner is not BaseModel):
+            continue
+        body = ast.parse(inspect.getsource(owner)).body[0]
+        assert isinstance(body, ast.ClassDef)
+        for field, text in zip(body.body, body.body[1:], strict=False):
+            match field, text:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
+                    properties[model.model_fields[name].alias or name]["description"] = inspect.cleandoc(words)
+                case _:
+                    continue

@@ -1,0 +1,67 @@
+"""What a compound has: every id with its place in the file, and every point with its nature."""
+
+from collections.abc import Iterator
+from enum import StrEnum
+
+from agent.settings.models import Settings
+from agent.settings.problems import KeyPath
+from drivers.gpio import GpioChip
+from drivers.modbus import Encoding, ModbusBus
+from drivers.osdp.config import OsdpBus
+
+
+class Nature(StrEnum):
+    TRUTH = "input"  # an input that is on or off
+    NUMBER = "number"
+    OUTPUT = "output"
+
+
+READER_POINTS = ("tamper", "power")
+"""What every OSDP reader reports about itself, True while there is trouble."""
+
+
+def ids(settings: Settings) -> Iterator[tuple[str, KeyPath]]:
+    """Everything an event can be about shares one set of names: devices, readers, units, doors, sensors, zones."""
+    for index, device in enumerate(settings.devices):
+        place: KeyPath = ("devices", index)
+        yield device.id, place
+        if isinstance(device, OsdpBus):
+            yield from ((reader.id, (*place, "readers", n)) for n, reader in enumerate(device.readers))
+        elif isinstance(device, ModbusBus):
+            yield from ((unit.id, (*place, "units", n)) for n, unit in enumerate(device.units))
+    yield from ((door.id, ("doors", index)) for index, door in enumerate(settings.doors))
+    yield from ((sensor.id, ("sensors", index)) for index, sensor in enumerate(settings.sensors))
+    for index, camera in enumerate(settings.cameras):
+        yield camera.id, ("cameras", index)
+        yield from ((zone.id, ("cameras", index, "zones", n)) for n, zone in enumerate(camera.zones))
+
+
+def point_ids(settings: Settings) -> Iterator[tuple[str, str, KeyPath]]:
+    """Owner, point and place of every point that the file names."""
+    for index, device in enumerate(settings.devices):
+        place: KeyPath = ("devices", index)
+        if isinstance(device, ModbusBus):
+            for n, unit in enumerate(device.units):
+                yield from ((unit.id, p.id, (*place, "units", n, "points", m)) for m, p in enumerate(unit.points))
+        elif isinstance(device, GpioChip):
+            yield from ((device.id, line.id, (*place, "inputs", n)) for n, line in enumerate(device.inputs))
+            yield from ((device.id, line.id, (*place, "outputs", n)) for n, line in enumerate(device.outputs))
+
+
+def readers(settings: Settings) -> tuple[str, ...]:
+    return tuple(reader.id for bus in settings.devices if isinstance(bus, OsdpBus) for reader in bus.readers)
+
+
+def points(settings: Settings) -> dict[str, Nature]:
+    """`device/point` of everything that can be read or switched."""
+    found = {f"{reader}/{point}": Nature.TRUTH for reader in readers(settings) for point in READER_POINTS}
+    for device in settings.devices:
+        if isinstance(device, ModbusBus):
+            for unit in device.units:
+                for point in unit.points:
+                    bit = point.encoding is Encoding.BIT
+                    found[f"{unit.id}/{point.id}"] = Nature.TRUTH if bit else Nature.NUMBER
+        elif isinstance(device, GpioChip):
+            found |= {f"{device.id}/{line.id}": Nature.TRUTH for line in device.inputs}
+            found |= {f"{device.id}/{line.id}": Nature.OUTPUT for line in device.outputs}
+    return found

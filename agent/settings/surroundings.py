@@ -1,0 +1,168 @@
+"""Checks of place, cameras, centre and storage."""
+
+from collections.abc import Iterator, Sequence
+from ipaddress import ip_address
+from urllib.parse import SplitResult, urlsplit
+
+from agent.settings.models import Camera, Centre, Confirm, Gateway, Protocol, Settings
+from agent.settings.problems import Finding, KeyPath
+from agent.words import Words
+
+Polygon = Sequence[tuple[float, float]]
+
+_SOURCES = ("rtsp://", "rtsps://", "file:", "/dev/")
+
+
+def problems(settings: Settings) -> Iterator[Finding]:
+    yield from _codes(settings.gateway)
+    for index, camera in enumerate(settings.cameras):
+        yield from _camera(camera, ("cameras", index))
+    yield from _centre(settings.centre)
+    if settings.storage.alarm_reserve_mb >= settings.storage.max_mb:
+        yield Finding(
+            ("storage", "alarm_reserve_mb"),
+            Words(
+                f"is {settings.storage.alarm_reserve_mb}, not less than max_mb ({settings.storage.max_mb}).",
+                f"为 {settings.storage.alarm_reserve_mb}，不小于 max_mb（{settings.storage.max_mb}）。",
+            ),
+            Words("Write a reserve that is less than max_mb.", "预留空间应小于 max_mb。"),
+        )
+
+
+def _codes(gateway: Gateway) -> Iterator[Finding]:
+    """Codes of digits nest as GB/T 2260 and GB/T 10114 lay them out; others are taken as configured."""
+    levels = (("city", gateway.city, 4), ("county", gateway.county, 6), ("street", gateway.street, 9))
+    for (above, code, digits), below in zip(levels, ("county", "street", "community"), strict=True):
+        own = getattr(gateway, below)
+        if code.isdigit() and own.isdigit() and not own.startswith(code[:digits]):
+            yield Finding(
+                ("gateway", below),
+                Words(f'is "{own}", which does not lie in {above} "{code}".', f'为 "{own}"，不属于 {above} "{code}"。'),
+                Words(
+                    f"Write a code that begins with {code[:digits]}, or correct {above}.",
+                    f"代码应以 {code[:digits]} 开头，或更正 {above}。",
+                ),
+            )
+
+
+def _camera(camera: Camera, place: KeyPath) -> Iterator[Finding]:
+    if not camera.source.startswith(_SOURCES):
+        yield Finding(
+            (*place, "source"),
+            Words("is not an address of a camera.", "不是摄像机地址。"),
+            Words(
+                "Write rtsp://…, a USB camera's path /dev/video…, or file: and a clip.",
+                "请填写 rtsp://…、USB 摄像机路径 /dev/video… 或 file: 加视频文件。",
+            ),
+        )
+    elif "@" in camera.source and _parts(camera.source).password is not None:
+        yield Finding(
+            (*place, "source"),
+            Words("contains a password.", "包含密码。"),
+            Words(
+                "Put the password in a file with mode 0600 and name it with password_file.",
+                "请将密码存入权限为 0600 的文件，并用 password_file 指定。",
+            ),
+        )
+    for index, zone in enumerate(camera.zones):
+        yield from _polygon(zone.polygon, camera, (*place, "zones", index, "polygon"))
+    for index, mask in enumerate(camera.privacy):
+        yield from _polygon(mask, camera, (*place, "privacy", index))
+
+
+def _polygon(polygon: Polygon, camera: Camera, place: KeyPath) -> Iterator[Finding]:
+    width, height = camera.picture.width, camera.picture.height
+    outside = next((p for p in polygon if not (0 <= p[0] <= width and 0 <= p[1] <= height)), None)
+    if outside is not None:
+        yield Finding(
+            place,
+            Words(
+                f"has the corner [{outside[0]:g}, {outside[1]:g}], outside the picture of {width} by {height}.",
+                f"的顶点 [{outside[0]:g}, {outside[1]:g}] 在 {width}×{height} 的画面之外。",
+            ),
+            Words(
+                f"Keep x from 0 to {width} and y from 0 to {height}.",
+                f"x 应在 0 到 {width}，y 应在 0 到 {height} 之间。",
+            ),
+        )
+    if _flat(polygon):
+        yield Finding(
+            place,
+            Words("encloses nothing: its corners are one point or one line.", "没有面积：各顶点重合或在一条直线上。"),
+            Words(
+                "Give at least 3 different corners that are not on one line.",
+                "请给出至少 3 个不在同一直线上的不同顶点。",
+            ),
+        )
+
+
+def _flat(polygon: Polygon) -> bool:
+    """Whether all corners lie on one line."""
+    first = polygon[0]
+    far = max(polygon, key=lambda p: abs(p[0] - first[0]) + abs(p[1] - first[1]))
+    dx, dy = far[0] - first[0], far[1] - first[1]
+    return all(abs(dx * (y - first[1]) - dy * (x - first[0])) < 1e-9 for x, y in polygon)
+
+
+def _centre(centre: Centre) -> Iterator[Finding]:
+    broker: KeyPath = ("centre", "broker")
+    parts = _parts(centre.broker)
+    if (fault := _address_fault(parts)) is not None:
+        yield Finding(
+            broker,
+            fault,
+            Words("Write mqtts://host or mqtts://host:port.", "应写为 mqtts://主机 或 mqtts://主机:端口。"),
+        )
+    elif parts.scheme == "mqtt" and not is_loopback(parts.hostname or ""):
+        yield Finding(
+            broker,
+            Words("would send events without encryption over the network.", "将在网络上明文传输事件。"),
+            Words("Write mqtts:// instead of mqtt://.", "请将 mqtt:// 改为 mqtts://。"),
+        )
+    if centre.confirm is Confirm.BROKER and centre.protocol is Protocol.MQTT311:
+        yield Finding(
+            ("centre", "confirm"),
+            Words(
+                'is "broker", but an MQTT 3.1.1 broker acknowledges even what it has refused.',
+                '为 "broker"，但 MQTT 3.1.1 的代理对被拒绝的消息也会确认。',
+            ),
+            Words('Write confirm = "centre", or protocol = "5".', '请写 confirm = "centre"，或 protocol = "5"。'),
+        )
+    for given, needed in (("cert_file", "key_file"), ("key_file", "cert_file"), ("password_file", "username")):
+        if getattr(centre, given) is not None and getattr(centre, needed) is None:
+            yield Finding(
+                ("centre", needed),
+                Words(f"is missing, and {given} is of no use without it.", f"缺失，没有它 {given} 不起作用。"),
+                Words(f"Add {needed}, or remove {given}.", f"请添加 {needed}，或删除 {given}。"),
+            )
+
+
+def _address_fault(parts: SplitResult) -> Words | None:
+    try:
+        port = parts.port
+    except ValueError:
+        return Words("has a port that is not a number from 1 to 65535.", "的端口不是 1 到 65535 的数字。")
+    if not parts.hostname or any(c.isspace() or not c.isprintable() for c in parts.netloc):
+        return Words("names no host.", "没有主机名。")
+    if port == 0:
+        return Words("has the port 0.", "的端口为 0。")
+    if "@" in parts.netloc:
+        return Words("contains a user name or password.", "包含用户名或密码。")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        return Words("goes on after host and port.", "在主机和端口之后还有多余内容。")
+    return None
+
+
+def _parts(address: str) -> SplitResult:
+    """The parts of an address; one that cannot be taken apart names no host."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return SplitResult("", "", "", "", "")
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

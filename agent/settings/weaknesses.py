@@ -1,0 +1,77 @@
+"""What the settings allow but an installer should know: reported, never refused."""
+
+from collections.abc import Iterator
+
+from agent.settings.models import Confirm, Protocol, Settings
+from agent.settings.problems import Finding
+from agent.words import Words
+from drivers.base import ClockTrust
+from drivers.osdp.config import OsdpBus, SecureChannel
+
+
+def weaknesses(settings: Settings) -> Iterator[Finding]:
+    """Each with what it means and what would be better."""
+    yield from _readers(settings)
+    yield from _doors(settings)
+    yield from _centre(settings)
+    if settings.clock_trust is ClockTrust.ALWAYS:
+        yield Finding(
+            ("clock_trust",),
+            Words(
+                'is "always": events carry the time even when the clock is wrong.',
+                '为 "always"：即使时钟有误，事件也会带上时间。',
+            ),
+            Words('Write "kernel" unless something else guarantees the time.', '除非另有可靠校时，否则请写 "kernel"。'),
+        )
+
+
+def _readers(settings: Settings) -> Iterator[Finding]:
+    for index, bus in enumerate(settings.devices):
+        for n, reader in enumerate(bus.readers if isinstance(bus, OsdpBus) else ()):
+            if reader.secure_channel is SecureChannel.OFF:
+                yield Finding(
+                    ("devices", index, "readers", n, "secure_channel"),
+                    Words(
+                        'is "off": whoever reaches the cable can read and replay cards.',
+                        '为 "off"：接触到线缆的人可以读取并重放卡号。',
+                    ),
+                    Words("Use a reader that supports the OSDP secure channel.", "请使用支持 OSDP 安全通道的读卡器。"),
+                )
+
+
+def _doors(settings: Settings) -> Iterator[Finding]:
+    for index, door in enumerate(settings.doors):
+        if door.contact is None:
+            yield Finding(
+                ("doors", index, "contact"),
+                Words("is not given: a forced or held door cannot be noticed.", "未填写：无法发现强行开门或门未关。"),
+                Words("Fit a door contact and name its input.", "请加装门磁并填写其输入点。"),
+            )
+    if settings.access.credentials_file is None and any(door.reader for door in settings.doors):
+        yield Finding(
+            ("access", "credentials_file"),
+            Words("is not given: every card is denied.", "未填写：所有卡都会被拒绝。"),
+            Words('Add credentials_file = "credentials.json".', '请添加 credentials_file = "credentials.json"。'),
+        )
+
+
+def _centre(settings: Settings) -> Iterator[Finding]:
+    centre = settings.centre
+    if centre.broker.startswith("mqtt://"):
+        yield Finding(
+            ("centre", "broker"),
+            Words("is not encrypted; allowed because it stays on this machine.", "未加密；因仅限本机而允许。"),
+            Words("Use mqtts:// for any real centre.", "连接正式的综治中心请使用 mqtts://。"),
+        )
+    if centre.confirm is Confirm.BROKER:
+        falls_back = centre.protocol is Protocol.AUTO
+        yield Finding(
+            ("centre", "confirm"),
+            Words(
+                'is "broker": what the centre loses after the broker took it is not sent again.'
+                + (" On MQTT 3.1.1, which auto may fall back to, even refused events count as taken." * falls_back),
+                '为 "broker"：代理收下之后，中心丢失的事件不会重发。'
+                + ("自动回退到 MQTT 3.1.1 时，被拒绝的事件也会被当作已收下。" * falls_back),
+            ),
+            Words('Write confirm = "centre".', '请写 confirm = "centre"。'),
+        )

@@ -1,0 +1,153 @@
+"""Checks of buses, ports and lines: nothing may be used twice, nothing may lack what it needs."""
+
+from collections.abc import Iterator
+
+from agent.settings.models import Settings
+from agent.settings.problems import Finding, KeyPath
+from agent.words import Words
+from drivers.gpio import GpioChip
+from drivers.modbus import Encoding, ModbusBus, ModbusPoint, Register
+from drivers.osdp.config import OsdpBus, SecureChannel
+
+_BITS = (Register.COIL, Register.DISCRETE)
+
+
+def problems(settings: Settings) -> Iterator[Finding]:
+    yield from _ports(settings)
+    yield from _lines(settings)
+    for index, device in enumerate(settings.devices):
+        place: KeyPath = ("devices", index)
+        if isinstance(device, OsdpBus):
+            yield from _osdp(device, place)
+        elif isinstance(device, ModbusBus):
+            yield from _modbus(device, place)
+
+
+def _ports(settings: Settings) -> Iterator[Finding]:
+    owner: dict[str, str] = {}
+    for index, device in enumerate(settings.devices):
+        if isinstance(device, GpioChip):
+            continue
+        place: KeyPath = ("devices", index, "port")
+        if not device.port.startswith("/"):
+            yield Finding(
+                place,
+                Words("is not the whole path of a port.", "不是串口的完整路径。"),
+                Words(
+                    "Write it from the first slash on, such as /dev/serial/by-path/…; to list: ls /dev/serial/by-path",
+                    "请从第一个斜杠写起，例如 /dev/serial/by-path/…；查看方法：ls /dev/serial/by-path",
+                ),
+            )
+        elif device.port in owner:
+            yield Finding(
+                place,
+                Words(f"is the port of {owner[device.port]} too.", f"与 {owner[device.port]} 使用了同一个串口。"),
+                Words(
+                    "Give each bus a port of its own; one port carries one protocol.",
+                    "请为每条总线指定各自的串口；一个串口只能走一种协议。",
+                ),
+            )
+        owner.setdefault(device.port, device.id)
+
+
+def _osdp(bus: OsdpBus, place: KeyPath) -> Iterator[Finding]:
+    owner: dict[int, str] = {}
+    for index, reader in enumerate(bus.readers):
+        if reader.address in owner:
+            yield Finding(
+                (*place, "readers", index, "address"),
+                Words(
+                    f"is {reader.address}, the address of {owner[reader.address]} on this bus.",
+                    f"为 {reader.address}，本总线上的 {owner[reader.address]} 已使用该地址。",
+                ),
+                _free("address", "地址", owner, range(127)),
+            )
+        owner.setdefault(reader.address, reader.id)
+        if reader.secure_channel is SecureChannel.REQUIRED and reader.key_file is None:
+            yield Finding(
+                (*place, "readers", index, "key_file"),
+                Words("is missing, and the secure channel needs a key.", "缺失，安全通道需要密钥。"),
+                Words(
+                    f'Add key_file = "keys/{reader.id}.key", a file with 32 hexadecimal digits.',
+                    f'请添加 key_file = "keys/{reader.id}.key"，文件内容为 32 位十六进制数。',
+                ),
+            )
+
+
+def _modbus(bus: ModbusBus, place: KeyPath) -> Iterator[Finding]:
+    owner: dict[int, str] = {}
+    for index, unit in enumerate(bus.units):
+        if unit.unit in owner:
+            yield Finding(
+                (*place, "units", index, "unit"),
+                Words(
+                    f"is {unit.unit}, the number of {owner[unit.unit]} on this bus.",
+                    f"为 {unit.unit}，本总线上的 {owner[unit.unit]} 已使用该站号。",
+                ),
+                _free("number", "站号", owner, range(1, 248)),
+            )
+        owner.setdefault(unit.unit, unit.id)
+        for n, point in enumerate(unit.points):
+            yield from _point(point, (*place, "units", index, "points", n))
+
+
+def _point(point: ModbusPoint, place: KeyPath) -> Iterator[Finding]:
+    if point.register_type in _BITS and point.encoding is not Encoding.BIT:
+        yield Finding(
+            (*place, "encoding"),
+            Words(
+                f'is "{point.encoding}", but a {point.register_type} is a single bit.',
+                f'为 "{point.encoding}"，但 {point.register_type} 只有一位。',
+            ),
+            Words(
+                'Write encoding = "bit", or register = "holding" or "input".',
+                '请写 encoding = "bit"，或将 register 改为 "holding" 或 "input"。',
+            ),
+        )
+
+
+def _free(en: str, zh: str, taken: dict[int, str], allowed: range) -> Words:
+    free = next((number for number in allowed if number not in taken), None)
+    if free is None:
+        return Words(f"Every {en} of this bus is taken; use a second bus.", f"本总线的{zh}已用完，请使用第二条总线。")
+    return Words(
+        f"Set the device itself and this key to a free {en}, such as {free}.",
+        f"请将设备本身和此处都改为空闲的{zh}，例如 {free}。",
+    )
+
+
+def _lines(settings: Settings) -> Iterator[Finding]:
+    owner: dict[tuple[str, int | str], str] = {}
+    for index, device in enumerate(settings.devices):
+        if not isinstance(device, GpioChip):
+            continue
+        place: KeyPath = ("devices", index)
+        lines = [((*place, "inputs", n, "line"), entry.id, entry.line) for n, entry in enumerate(device.inputs)]
+        lines += [((*place, "outputs", n, "line"), entry.id, entry.line) for n, entry in enumerate(device.outputs)]
+        for where, name, line in lines:
+            yield from _line(where, line, owner.get((device.chip, _offset(line))))
+            owner.setdefault((device.chip, _offset(line)), f"{device.id}/{name}")
+
+
+def _line(where: KeyPath, line: int | str, owner: str | None) -> Iterator[Finding]:
+    if owner is not None:
+        yield Finding(
+            where,
+            Words(f"is {line}, the line of {owner}.", f"为 {line}，{owner} 已使用该引脚。"),
+            Words("Write the line this wire is really on.", "请填写这根线实际连接的引脚。"),
+        )
+    if line == "" or (isinstance(line, int) and line < 0):
+        yield Finding(
+            where,
+            Words("names no line of a chip.", "不是有效的引脚。"),
+            Words(
+                'Write its number, such as 17, or its name, such as "GPIO17".',
+                '请填写编号（如 17）或名称（如 "GPIO17"）。',
+            ),
+        )
+
+
+def _offset(line: int | str) -> int | str:
+    """One name for a line: on Raspberry Pi boards GPIO17 is offset 17 of the header's chip."""
+    digits = str(line).upper().removeprefix("GPIO")
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 5 else line

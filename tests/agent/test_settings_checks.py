@@ -1,0 +1,163 @@
+"""Checks over the whole file: each mistake of an installer is found, all of them at once."""
+
+import tomllib
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomli_w
+
+from agent.settings import Inspection
+from agent.settings.load import inspect_text
+
+EXAMPLE: dict[str, Any] = tomllib.loads(Path("config/example.toml").read_text())
+OSDP, MODBUS, GPIO = 0, 1, 2
+
+
+def with_changes(*changes: tuple[str, Any]) -> Inspection:
+    """Settings of the example with `path = value`; the value None removes the key, `[+]` appends."""
+    raw = deepcopy(EXAMPLE)
+    for path, value in changes:
+        node: Any = raw
+        *parents, last = [int(part) if part.isdigit() else part for part in path.split(".")]
+        for part in parents:
+            node = node[part]
+        if value is None:
+            del node[last]
+        elif last == "+":
+            node.append(value)
+        else:
+            node[last] = value
+    return inspect_text(tomli_w.dumps(raw), Path("/etc/gatehouse"))
+
+
+def test_example_has_neither_problem_nor_weakness() -> None:
+    found = with_changes()
+    assert found.settings is not None
+    assert (found.problems, found.weaknesses) == ((), ())
+
+
+ZONE = "cameras.0.zones.0.polygon"
+
+MISTAKES = [
+    ([("sensors.0.id", "east-gate")], "sensors.east-gate.id", "already the id of an entry under doors"),
+    ([("devices.0.readers.1.id", "reader-east")], "readers[1].id", "already the id of an entry under readers"),
+    ([("cameras.0.zones.0.id", "cam-fire-lane")], "zones.cam-fire-lane.id", "already the id of an entry under cameras"),
+    ([("devices.2.inputs.1.id", "east-lock")], "outputs.east-lock.id", "which gpio has already"),
+    ([("devices.1.units.0.points.1.id", "water")], "points[1].id", "which pump-room has already"),
+    ([("doors.0.reader", "reader-eats")], "doors.east-gate.reader", "reader-east, reader-west"),
+    ([("doors.0.reader", "pump-room")], "doors.east-gate.reader", "reader-east, reader-west"),
+    ([("doors.0.lock", "gpio/east-loc")], "doors.east-gate.lock", "gpio/east-lock, gpio/west-lock"),
+    ([("doors.0.lock", "gpio/cabinet")], "doors.east-gate.lock", "which is an input, not an output"),
+    ([("doors.0.contact", "gpio/east-lock")], "doors.east-gate.contact", "which is an output, not an input"),
+    ([("doors.0.contact", "pump-room/temperature")], "doors.east-gate.contact", "which is a number, not an input"),
+    ([("doors.0.rex", "nothing")], "doors.east-gate.rex", "which is not in this file"),
+    ([("doors.0.rex", "gpio/east-contact")], "doors.east-gate.rex", "the same input as the contact"),
+    ([("doors.1.lock", "gpio/east-lock")], "doors.west-gate.lock", "which door east-gate uses"),
+    ([("doors.1.contact", "gpio/east-contact")], "doors.west-gate.contact", "which door east-gate uses"),
+    ([("sensors.0.point", "pump-room/watr")], "sensors.pump-room-water.point", "are there: pump-room/water"),
+    ([("sensors.0.point", "gpio/east-lock")], "sensors.pump-room-water.point", "which is an output"),
+    ([("sensors.1.above", None)], "sensors.pump-room-hot.point", "no limit is given"),
+    ([("sensors.1.below", 50.0)], "sensors.pump-room-hot.below", "not less than above"),
+    ([("sensors.0.above", 1.0)], "sensors.pump-room-water.above", "on or off, not a number"),
+    ([("sensors.0.below", 0.5)], "sensors.pump-room-water.below", "on or off, not a number"),
+    ([("sensors.0.hysteresis", 0.5)], "sensors.pump-room-water.hysteresis", "on or off, not a number"),
+    ([("devices.0.readers.1.address", 0)], "reader-west.address", "the address of reader-east"),
+    ([("devices.0.readers.0.key_file", None)], "reader-east.key_file", 'key_file = "keys/reader-east.key"'),
+    ([("devices.1.units.1.unit", 1)], "stairwell-1.unit", "the number of pump-room"),
+    ([("devices.1.port", EXAMPLE["devices"][0]["port"])], "modbus-1.port", "the port of osdp-1 too"),
+    ([("devices.1.port", "ttyUSB0")], "modbus-1.port", "whole path"),
+    ([("devices.1.units.0.points.0.encoding", "u16")], "points.water.encoding", "a discrete is a single bit"),
+    ([("devices.2.inputs.1.line", 17)], "inputs.east-rex.line", "the line of gpio/east-contact"),
+    ([("devices.2.outputs.1.line", "GPIO17")], "outputs.west-lock.line", "the line of gpio/east-contact"),
+    ([("devices.2.outputs.1.line", -1)], "outputs.west-lock.line", "no line of a chip"),
+    ([("devices.+", {"driver": "gpio", "id": "gpio-2", "chip": "pinctrl-rp1", "inputs": [{"id": "x", "line": 5}]})],
+     "gpio-2.inputs.x.line", "the line of gpio/east-lock"),
+    ([(ZONE, [[0, 0], [641, 0], [0, 9]])], "zones.fire-lane.polygon", "outside the picture of 640 by 360"),
+    ([(ZONE, [[0, 0], [5, 5], [9, 9]])], "zones.fire-lane.polygon", "encloses nothing"),
+    ([(ZONE, [[0, 0], [5, 5], [0, 0], [5, 5]])], "zones.fire-lane.polygon", "encloses nothing"),
+    ([(ZONE, [[3, 3], [3, 3], [3, 3]])], "zones.fire-lane.polygon", "encloses nothing"),
+    ([("cameras.0.privacy.0", [[0, 0], [0, -1], [5, 5]])], "privacy[0]", "outside the picture"),
+    ([("cameras.0.source", "http://192.168.1.64/")], "cam-fire-lane.source", "rtsp://"),
+    ([("cameras.0.source", "rtsp://me:secret@192.168.1.64/")], "cam-fire-lane.source", "contains a password"),
+    ([("centre.broker", "mqtt://10.0.0.7")], "centre.broker", "without encryption"),
+    ([("centre.broker", "mqtt://localhost.example.cn")], "centre.broker", "without encryption"),
+    ([("centre.broker", "mqtts://")], "centre.broker", "names no host"),
+    ([("centre.broker", "mqtts://[::1")], "centre.broker", "names no host"),
+    ([("centre.broker", "mqtts://h:99999")], "centre.broker", "1 to 65535"),
+    ([("centre.broker", "mqtts://me:secret@h")], "centre.broker", "user name or password"),
+    ([("centre.broker", "mqtts://h/path")], "centre.broker", "goes on after"),
+    ([("centre.confirm", "broker"), ("centre.protocol", "3.1.1")], "centre.confirm", "even what it has refused"),
+    ([("centre.key_file", None)], "centre.key_file", "cert_file is of no use without it"),
+    ([("centre.cert_file", None)], "centre.cert_file", "key_file is of no use without it"),
+    ([("centre.password_file", "p")], "centre.username", "password_file is of no use without it"),
+    ([("storage.alarm_reserve_mb", 512)], "storage.alarm_reserve_mb", "not less than max_mb"),
+    ([("gateway.county", "610302")], "gateway.county", "does not lie in city"),
+    ([("gateway.street", "610203001")], "gateway.street", "begins with 610202"),
+    ([("gateway.community", "610202002001")], "gateway.community", "begins with 610202001"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "key", "said"), MISTAKES, ids=[f"{m[1]}-{n}" for n, m in enumerate(MISTAKES)])
+def test_mistake_is_found_and_placed(changes: list[tuple[str, Any]], key: str, said: str) -> None:
+    found = with_changes(*changes)
+    assert found.settings is None
+    named = [problem for problem in found.problems if problem.key.endswith(key)]
+    assert any(said in str(problem) for problem in named), found.problems
+    for problem in found.problems:
+        assert problem.line is not None
+        assert all((problem.reason.en, problem.reason.zh, problem.cure.en, problem.cure.zh))
+        assert "secret" not in str(problem)
+
+
+def test_all_mistakes_are_reported_in_one_pass() -> None:
+    found = with_changes(
+        ("doors.0.reader", "nobody"),
+        ("devices.1.units.1.unit", 1),
+        ("storage.alarm_reserve_mb", 600),
+        ("gateway.county", "999999"),
+        (ZONE, [[0, 0], [700, 0], [0, 9]]),
+    )
+    assert len(found.problems) == 6  # the street no longer lies in its county either
+    assert [p.line for p in found.problems] == sorted(p.line or 0 for p in found.problems)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [("gateway.county", "GX01"), ("gateway.street", "DEVZONE"), ("gateway.community", "DEV01")],
+        [("centre.broker", "mqtt://localhost")],
+        [("centre.broker", "mqtt://127.0.0.9:1999")],
+        [("centre.broker", "mqtt://[::1]:1883")],
+        [("centre.broker", "mqtts://[2001:db8::1]:8883")],
+        [("devices.2.chip", "unix:/run/lines.sock")],
+        [("doors.1.contact", "stairwell-1/smoke")],
+        [("doors.1.reader", "reader-east")],
+        [("doors.0.rex", None)],
+        [("cameras", [])],
+        [(ZONE, [[0, 0], [640, 0], [640, 360], [0, 360]])],
+    ],
+)
+def test_unusual_but_sound_settings_are_accepted(changes: list[tuple[str, Any]]) -> None:
+    assert with_changes(*changes).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "said"),
+    [
+        ([("devices.0.readers.0.secure_channel", "off")], "reader-east.secure_channel", "read and replay"),
+        ([("centre.broker", "mqtt://127.0.0.1")], "centre.broker", "not encrypted"),
+        ([("clock_trust", "always")], "clock_trust", "even when the clock is wrong"),
+        ([("doors.1.contact", None)], "doors.west-gate.contact", "forced or held"),
+        ([("access", {})], "access.credentials_file", "every card is denied"),
+        ([("centre.confirm", "broker"), ("centre.protocol", "5")], "centre.confirm", "not sent again"),
+        ([("centre.confirm", "broker")], "centre.confirm", "may fall back"),
+    ],
+)
+def test_weakness_is_reported_and_allowed(changes: list[tuple[str, Any]], key: str, said: str) -> None:
+    found = with_changes(*changes)
+    assert found.settings is not None
+    (weakness,) = found.weaknesses
+    assert weakness.key.endswith(key)
+    assert said in str(weakness)
