@@ -1,0 +1,314 @@
+"""The journal's thread: it alone owns the database. The loop hands over and asks; the thread reports back.
+
+Everything shared stands in `_Inbox` under one condition. Each round serves the questions first, then writes all
+that waits, drafts and confirmations, in one transaction with one fsync. A round the disk refuses is kept and tried
+again; the drafts behind it wait in memory. Reports go to the loop by one `call_soon_threadsafe` a round.
+"""
+
+import logging
+import threading
+from asyncio import AbstractEventLoop, Future
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+
+from agent.events import Lane
+from agent.journal.database import DamagedError, StorageError, StorageFullError
+from agent.journal.entry import (
+    Birth,
+    Bodies,
+    ConfirmError,
+    Draft,
+    Entry,
+    Health,
+    LaneState,
+    Limits,
+    RefusedError,
+    Storing,
+)
+from agent.journal.opening import FolderLock, mark_damaged, open_store
+from agent.journal.store import RESERVED, Store
+from drivers.base import Backoff, Clock, GatehouseError
+
+_LOG = logging.getLogger(__name__)
+
+BATCH_ROWS = 2000
+BATCH_BYTES = 4 << 20
+IDLE_S = 60.0
+"""How often an idle thread looks whether entries have become too old."""
+POLL_S = 0.25
+"""While the disk refuses, how often the thread looks whether it is time to try again."""
+
+_FULL_HINT = "Restore the link to the centre, or give the journal more room (storage.max_mb)."
+
+Waiting: TypeAlias = tuple[Draft, "Future[Entry] | None"]
+Answer: TypeAlias = Callable[[], None]
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    lane: Lane
+    upto: int
+    digest: bytes | None
+    done: "Future[None]"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    lane: Lane
+    after: int
+    limit: int
+    max_bytes: int
+    done: "Future[tuple[Entry, ...]]"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a round did: committed states, health, futures to resolve in the loop, and how many drafts are settled."""
+
+    states: dict[Lane, LaneState] | None
+    health: Health
+    answers: tuple[Answer, ...] = ()
+    settled: int = 0
+
+
+@dataclass(slots=True)
+class _Inbox:
+    changed: threading.Condition = field(default_factory=threading.Condition)
+    drafts: deque[Waiting] = field(default_factory=deque)
+    confirmations: deque[Confirmation] = field(default_factory=deque)
+    questions: deque[Question] = field(default_factory=deque)
+    closing: bool = False
+
+
+class JournalThread:
+    def __init__(
+        self, folder: Path, limits: Limits, clock: Clock, bodies: Bodies, report: Callable[[Report], None]
+    ) -> None:
+        self.in_flight: dict[Lane, int] = {}
+        self.round_began_s: float | None = None
+        """When the round that is going on began; a disk that does not answer shows here."""
+        self._folder = folder
+        self._limits = limits
+        self._clock = clock
+        self._bodies = bodies
+        self._report = report
+        self._inbox = _Inbox()
+        self._refusal: StorageError | None = None
+        self._no_room = ""
+        self._refused = 0
+        self._backoff = Backoff(first_s=0.25, ceiling_s=5.0)
+        self._retry_at = 0.0
+        self._drafts: list[Waiting] = []
+        self._confirmations: list[Confirmation] = []
+        self._questions: list[Question] = []
+
+    # ------------------------------------------------------------ called by the loop
+
+    def put(self, draft: Draft, done: "Future[Entry] | None") -> None:
+        with self._inbox.changed:
+            self._inbox.drafts.append((draft, done))
+            self._inbox.changed.notify()
+
+    def ask(self, question: Question) -> None:
+        with self._inbox.changed:
+            self._inbox.questions.append(question)
+            self._inbox.changed.notify()
+
+    def confirm(self, confirmation: Confirmation) -> None:
+        with self._inbox.changed:
+            self._inbox.confirmations.append(confirmation)
+            self._inbox.changed.notify()
+
+    def close(self) -> None:
+        """Write what waits, then end."""
+        with self._inbox.changed:
+            self._inbox.closing = True
+            self._inbox.changed.notify()
+
+    def abandoned(self) -> "tuple[int, list[Future[Any]]]":
+        """What the thread left undone, only after its end: number of drafts, and who still waits."""
+        inbox = self._inbox
+        drafts = [done for _, done in (*self._drafts, *inbox.drafts)]
+        waiting: list[Future[Any]] = [done for done in drafts if done is not None]
+        waiting += [ask.done for ask in (*self._confirmations, *inbox.confirmations)]
+        waiting += [ask.done for ask in (*self._questions, *inbox.questions)]
+        return len(drafts), waiting
+
+    # ------------------------------------------------------------ the thread
+
+    def run(self, loop: AbstractEventLoop, opened: "Future[Birth]") -> None:
+        """The thread's whole life. Raises: ConfigError when it cannot open; anything else later is a bug or damage."""
+        threading.current_thread().name = "journal"
+        lock = FolderLock(self._folder)
+        clean = False
+        try:
+            found = open_store(self._folder, self._limits, self._bodies, self._name_of_now, clean=lock.clean)
+            found.store.in_flight = self.in_flight
+            try:
+                self._send(loop, found.store.states())
+                loop.call_soon_threadsafe(_answer(opened, found.birth))
+                self._serve(loop, found.store)
+                clean = True
+            except DamagedError as err:
+                mark_damaged(self._folder, str(err))
+                raise
+            finally:
+                found.database.close()
+        finally:
+            lock.release(clean=clean)
+
+    def _serve(self, loop: AbstractEventLoop, store: Store) -> None:
+        while True:
+            self._take(idle=not store.untidy(self._today()))
+            self.round_began_s = self._clock.mono_s()
+            closing = self._inbox.closing
+            if self._questions:
+                self._answer_questions(loop, store)
+            if self._refusal is None or closing or self._clock.mono_s() >= self._retry_at:
+                if self._drafts or self._confirmations:
+                    self._round(loop, store)
+                elif not closing and store.untidy(today := self._today()):
+                    self._tidy(loop, store, today)
+            self.round_began_s = None
+            if closing and (self._refusal is not None or not self._work()):
+                return
+
+    def _work(self) -> bool:
+        inbox = self._inbox
+        return bool(self._drafts or inbox.drafts or inbox.questions or inbox.confirmations)
+
+    def _take(self, *, idle: bool) -> None:
+        """Wait for work; fill the round with what waits, up to a batch, and take the questions."""
+        inbox = self._inbox
+        with inbox.changed:
+            if self._refusal is not None:
+                inbox.changed.wait_for(lambda: inbox.questions or inbox.closing, POLL_S)
+            elif idle:
+                inbox.changed.wait_for(lambda: self._work() or inbox.closing, IDLE_S)
+            if not self._drafts:
+                size = 0
+                while inbox.drafts and len(self._drafts) < BATCH_ROWS and size < BATCH_BYTES:
+                    size += len(inbox.drafts[0][0].body)
+                    self._drafts.append(inbox.drafts.popleft())
+            self._confirmations.extend(inbox.confirmations)
+            inbox.confirmations.clear()
+            self._questions.extend(inbox.questions)
+            inbox.questions.clear()
+
+    def _answer_questions(self, loop: AbstractEventLoop, store: Store) -> None:
+        answers = []
+        try:
+            for question in self._questions:
+                found = store.peek(question.lane, question.after, question.limit, question.max_bytes)
+                answers.append(_answer(question.done, found))
+        except StorageError as err:
+            self._fail(loop, err)
+            return
+        self._questions.clear()
+        self._send(loop, None, answers)
+
+    def _round(self, loop: AbstractEventLoop, store: Store) -> None:
+        """One transaction; when the disk is full, once more with a chunk given up for it."""
+        try:
+            try:
+                answers = self._commit(store, "")
+            except StorageFullError:
+                answers = self._commit(store, "disk full")
+        except StorageError as err:
+            self._fail(loop, err)
+            return
+        settled = len(self._drafts)
+        self._drafts.clear()
+        self._confirmations.clear()
+        self._recover()
+        self._send(loop, store.states(), answers, settled)
+
+    def _commit(self, store: Store, room_for: str) -> list[Answer]:
+        answers: list[Answer] = []
+        with store.transaction():
+            answers.extend(_confirm(store, confirmation) for confirmation in self._confirmations)
+            if room_for:
+                store.make_room(room_for)
+            entries = store.write([draft for draft, _ in self._drafts])
+        for (_, done), entry in zip(self._drafts, entries, strict=True):
+            if done is not None:
+                answers.append(_answer(done, entry or RefusedError(store.refused_for, hint=_FULL_HINT)))
+        self._refused += sum(entry is None for entry in entries)
+        if store.refused_for or any(draft.lane not in RESERVED for draft, _ in self._drafts):
+            self._no_room = store.refused_for
+        return answers
+
+    def _tidy(self, loop: AbstractEventLoop, store: Store, today: int | None) -> None:
+        try:
+            with store.transaction():
+                store.tidy(today)
+        except StorageError as err:
+            self._fail(loop, err)
+            return
+        self._recover()
+        self._send(loop, store.states())
+
+    def _fail(self, loop: AbstractEventLoop, err: StorageError) -> None:
+        """Keep everything and try again later."""
+        if self._refusal is None:
+            _LOG.error("journal: the disk refuses, events wait in memory: %s", err)
+        self._refusal = err
+        self._retry_at = self._clock.mono_s() + self._backoff.next_s()
+        self._send(loop, None)
+
+    def _recover(self) -> None:
+        if self._refusal is not None:
+            _LOG.info("journal: the disk takes entries again")
+            self._refusal = None
+            self._backoff.reset()
+
+    def _health(self) -> Health:
+        if self._refusal is not None:
+            state = Storing.FULL if isinstance(self._refusal, StorageFullError) else Storing.FAILING
+            return Health(state, str(self._refusal), self._refusal.hint, self._refused)
+        if self._no_room:
+            return Health(Storing.FULL, self._no_room, _FULL_HINT, self._refused)
+        return Health(refused=self._refused)
+
+    def _send(
+        self,
+        loop: AbstractEventLoop,
+        states: dict[Lane, LaneState] | None,
+        answers: list[Answer] | None = None,
+        settled: int = 0,
+    ) -> None:
+        loop.call_soon_threadsafe(self._report, Report(states, self._health(), tuple(answers or ()), settled))
+
+    def _today(self) -> int | None:
+        now = self._clock.utc()
+        return None if now is None else now.toordinal()
+
+    def _name_of_now(self) -> str:
+        now = self._clock.utc()
+        return "undated" if now is None else now.strftime("%Y%m%dT%H%M%SZ")
+
+
+def _answer(done: "Future[Result]", result: Result | GatehouseError) -> Answer:
+    """To be called in the loop; whoever was cancelled hears nothing."""
+
+    def tell() -> None:
+        if done.done():
+            return
+        if isinstance(result, GatehouseError):
+            done.set_exception(result)
+        else:
+            done.set_result(result)
+
+    return tell
+
+
+def _confirm(store: Store, confirmation: Confirmation) -> Answer:
+    try:
+        store.confirm(confirmation.lane, confirmation.upto, confirmation.digest)
+    except ConfirmError as err:
+        return _answer(confirmation.done, err)
+    return _answer(confirmation.done, None)
