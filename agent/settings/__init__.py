@@ -27,6 +27,9 @@ from agent.settings.models import (
 from agent.settings.problems import Problem, SettingsError
 from agent.settings.report import check_report
 from agent.settings.schema import schema_text
+from drivers.gpio import GpioChip
+from drivers.modbus import ModbusBus
+from drivers.osdp.config import OsdpBus
 
 __all__ = [
     "Access",
@@ -39,8 +42,11 @@ __all__ = [
     "FailMode",
     "Gateway",
     "GatewayId",
+    "GpioChip",
     "Inspection",
+    "ModbusBus",
     "Name",
+    "OsdpBus",
     "Privacy",
     "Problem",
     "Protocol",

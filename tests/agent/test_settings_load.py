@@ -17,7 +17,7 @@ from agent.words import Lang, language
 from drivers.base import ConfigError
 from drivers.osdp.config import OsdpBus
 
-SIMULATED = Path("config/simulated.toml").read_text()
+SIMULATED = (Path(__file__).parents[2] / "config/simulated.toml").read_text()
 
 Write = Callable[[str], Path]
 
