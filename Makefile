@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 CODE := agent drivers models simulators tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench schema lock clean
+.PHONY: help demo test check bench wheel schema lock clean
 
 help:
 	@echo "make demo     a simulated compound from the wire to the centre (KEEP=1 stays up)"
@@ -20,7 +20,7 @@ demo: $(VENV)/.simulate
 	@$(BIN)/python -m simulators.clips
 	@$(BIN)/gatehouse demo $(if $(KEEP),--keep)
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev wheel
 	@$(BIN)/python -m simulators.clips
 	@$(BIN)/python -m pytest -q $(ARGS)
 
@@ -44,6 +44,19 @@ lock: $(VENV)/.dev
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# A bare environment that holds nothing but the built wheel and what it asks for; tests/system/test_wheel.py runs it.
+wheel: $(VENV)/bare/.installed
+	@rm -rf dist && $(BIN)/python -m build --wheel --no-isolation >/dev/null
+	@$(BARE) --no-deps --force-reinstall dist/*.whl
+
+BARE := $(VENV)/bare/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+$(VENV)/bare/.installed: pyproject.toml constraints.txt | $(VENV)/.dev
+	@echo "Installing a bare environment for the wheel ..."
+	@$(BIN)/python -m venv $(VENV)/bare
+	@$(BARE) '.[simulate]'
+	@touch $@
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
