@@ -56,6 +56,8 @@ class Kind(StrEnum):
     ZONE_PERSON_RESTORED = "zone.person.restored"
     ZONE_VEHICLE = "zone.vehicle"
     ZONE_VEHICLE_RESTORED = "zone.vehicle.restored"
+    ZONE_ANIMAL = "zone.animal"
+    ZONE_ANIMAL_RESTORED = "zone.animal.restored"
     DEVICE_FAULT = "device.fault"
     DEVICE_RESTORED = "device.restored"
     RULE_FAULT = "rule.fault"
@@ -121,6 +123,8 @@ CATALOGUE: Mapping[Kind, KindInfo] = {
             "Person in zone", "区域内有人", None),
     **_pair(Kind.ZONE_VEHICLE, Kind.ZONE_VEHICLE_RESTORED, Lane.ALARM, Severity.MINOR,
             "Vehicle in zone", "区域内有车辆", None),
+    **_pair(Kind.ZONE_ANIMAL, Kind.ZONE_ANIMAL_RESTORED, Lane.ALARM, Severity.MINOR,
+            "Animal in zone", "区域内有动物", None),
     **_pair(Kind.DEVICE_FAULT, Kind.DEVICE_RESTORED, Lane.FAULT, Severity.MAJOR,
             "Device fault", "设备故障", 330),
     **_pair(Kind.POWER_LOST, Kind.POWER_RESTORED, Lane.FAULT, Severity.MAJOR,

@@ -1,0 +1,36 @@
+"""All rules of a compound, made from its settings."""
+
+from agent.rules.devices import DeviceRule
+from agent.rules.doors import Access, DoorRule
+from agent.rules.sensors import SensorRule
+from agent.rules.step import AnyRule
+from agent.rules.zones import ZoneRule
+from agent.settings import Settings
+from drivers.base import DeviceId
+from drivers.modbus import ModbusBus
+from drivers.osdp.config import OsdpBus
+
+
+def build_rules(settings: Settings, access: Access) -> tuple[AnyRule, ...]:
+    """Doors first: where one reading reaches several rules, they act before the others decide."""
+    doors = (DoorRule(door, access) for door in settings.doors)
+    sensors = (SensorRule(sensor) for sensor in settings.sensors)
+    zones = (
+        ZoneRule(zone, DeviceId(camera.id), (camera.picture.width, camera.picture.height))
+        for camera in settings.cameras
+        for zone in camera.zones
+    )
+    devices = (DeviceRule(device) for device in device_ids(settings))
+    return (*doors, *sensors, *zones, *devices)
+
+
+def device_ids(settings: Settings) -> tuple[DeviceId, ...]:
+    """Every device that has a state of its own: buses, their readers and units, chips, cameras."""
+    found: list[str] = []
+    for device in settings.devices:
+        found.append(device.id)
+        if isinstance(device, OsdpBus):
+            found += [reader.id for reader in device.readers]
+        elif isinstance(device, ModbusBus):
+            found += [unit.id for unit in device.units]
+    return tuple(DeviceId(name) for name in (*found, *(camera.id for camera in settings.cameras)))

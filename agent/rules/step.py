@@ -4,15 +4,25 @@ Rules hold no clock, no device and no journal. `compound` alone calls them, appl
 at `wake_at`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
-from agent.events import Event
+from agent.events import Event, JsonValue
 from agent.observations import Observation
 from drivers.base import DeviceId, Output, PointRef, Reading, Status
 
 State = TypeVar("State")
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a step is taken: monotonic seconds for every duration, and aware UTC, None while it is not trusted."""
+
+    mono_s: float
+    utc: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +49,21 @@ Input: TypeAlias = Reading | Status | Observation | Order | Tick
 
 @dataclass(frozen=True, slots=True)
 class Step(Generic[State]):
-    """`wake_at` is monotonic seconds: the rule wants a Tick then; None means no wish."""
+    """`wake_at` is monotonic seconds: the rule wants a Tick then; None means no wish. It replaces the wish before."""
 
     state: State
     events: tuple[Event, ...] = ()
     actions: tuple[Output, ...] = ()
     wake_at: float | None = None
+
+
+class Group(StrEnum):
+    """What a rule is about."""
+
+    DOOR = "door"
+    SENSOR = "sensor"
+    ZONE = "zone"
+    DEVICE = "device"
 
 
 class Rule(Protocol[State]):
@@ -54,6 +73,9 @@ class Rule(Protocol[State]):
     def id(self) -> str:
         """What the rule is about: its door, sensor, device or zone."""
         ...
+
+    @property
+    def group(self) -> Group: ...
 
     @property
     def points(self) -> frozenset[PointRef]: ...
@@ -67,8 +89,21 @@ class Rule(Protocol[State]):
     @property
     def doors(self) -> frozenset[str]: ...
 
-    def start(self, now: float) -> Step[State]:
+    @property
+    def safe(self) -> tuple[Output, ...]:
+        """Leaves its outputs safe when the rule itself has failed."""
+        ...
+
+    def start(self, now: Moment) -> Step[State]:
         """First state, and the actions that put its outputs in order."""
         ...
 
-    def step(self, state: State, given: Input, now: float) -> Step[State]: ...
+    def step(self, state: State, given: Input, now: Moment) -> Step[State]: ...
+
+    def describe(self, state: State) -> Mapping[str, JsonValue]:
+        """Its state in plain words, for `gatehouse status`; nothing about persons."""
+        ...
+
+
+AnyRule: TypeAlias = Rule[Any]
+"""A rule whose state only the rule itself looks into: what a collection of different rules holds."""
