@@ -9,12 +9,13 @@ class Wire:
     """`path` is what the agent opens (a link to the pty's slave); `fd` is the simulator's end, non-blocking.
 
     Unplugging closes the simulator's end and takes the path away, as a USB adapter does; plugging in makes a new
-    pty behind the same path.
+    pty behind the same path. The slave is held open here too, so that `fd` is quiet while no agent has the port.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._master: int | None = None
+        self._slave: int | None = None
 
     @property
     def plugged(self) -> bool:
@@ -32,11 +33,11 @@ class Wire:
         tty.setraw(slave)
         os.set_blocking(master, False)
         self.path.symlink_to(os.ttyname(slave))
-        os.close(slave)
-        self._master = master
+        self._master, self._slave = master, slave
 
     def unplug(self) -> None:
         self.path.unlink(missing_ok=True)
-        if self._master is not None:
-            os.close(self._master)
-            self._master = None
+        for end in (self._master, self._slave):
+            if end is not None:
+                os.close(end)
+        self._master = self._slave = None

@@ -1,0 +1,206 @@
+"""An exclusive serial port that the event loop reads.
+
+pyserial opens and configures the port; from then on the loop reads and writes the descriptor, and nothing blocks.
+Everything belongs to the loop's thread. Whatever form an unplugged cable takes (SerialException, OSError,
+termios.error, end of file) comes out as LinkError, at the next call and at once in a pending `read`.
+"""
+
+import asyncio
+import errno
+import os
+import stat
+import termios
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Protocol
+
+import serial
+
+from drivers.base import Clock, LinkError
+
+RECEIVE_LIMIT = 4096
+"""Unread bytes kept: two of the longest frames any of our buses has. Over it the oldest go."""
+
+SEND_LIMIT = 4096
+"""Unsent bytes kept: a line that takes none for so long is not connected."""
+
+_CHUNK = 4096
+
+
+class Line(Protocol):
+    """What a bus needs of its port; tests give one without a kernel behind it."""
+
+    @property
+    def read_mono_s(self) -> float:
+        """When the newest byte was read."""
+        ...
+
+    def write(self, data: bytes) -> None: ...
+
+    async def read(self) -> bytes:
+        """Wait for bytes and return all there are. Raises: LinkError."""
+        ...
+
+    def clear(self) -> None:
+        """Forget what was received and not read."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class SerialLine:
+    """Raw, 8 data bits, no parity, one stop bit. Must be closed."""
+
+    def __init__(self, device: str, port: str, baud: int, clock: Clock) -> None:
+        """Open the port. Raises: LinkError with a hint when it is missing, forbidden or taken."""
+        self._device = device
+        self._port = port
+        self._clock = clock
+        self._received = bytearray()
+        self._unsent = bytearray()
+        self._arrived = asyncio.Event()
+        self._lost: LinkError | None = None
+        self.read_mono_s = clock.mono_s()
+        with _link_errors(device, port):
+            self._serial = serial.Serial(port, baud, timeout=0, write_timeout=0, exclusive=True)
+        try:
+            with _link_errors(device, port):
+                self._fd = self._serial.fileno()
+                _wait_for_one_byte(self._fd)
+                termios.tcflush(self._fd, termios.TCIOFLUSH)
+        except LinkError:
+            self._serial.close()
+            raise
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._fd, self._readable)
+
+    def write(self, data: bytes) -> None:
+        """Send without waiting; what the port does not take at once follows. Raises: LinkError."""
+        self._check()
+        if len(self._unsent) + len(data) > SEND_LIMIT:
+            self._lose(f"port {self._port} takes no data", "check the adapter; plug it in again")
+            self._check()
+        idle = not self._unsent
+        self._unsent += data
+        if idle:
+            self._writable()
+            self._check()
+
+    async def read(self) -> bytes:
+        while not self._received:
+            self._check()
+            self._arrived.clear()
+            await self._arrived.wait()
+        data = bytes(self._received)
+        self._received.clear()
+        return data
+
+    def clear(self) -> None:
+        self._received.clear()
+
+    def close(self) -> None:
+        """Release the port; unsent bytes are dropped, for the kernel would wait for them."""
+        self._silence()
+        with suppress(termios.error, OSError):
+            termios.tcflush(self._fd, termios.TCIOFLUSH)
+        with suppress(serial.SerialException, OSError, termios.error):
+            self._serial.close()
+
+    def _readable(self) -> None:
+        try:
+            data = os.read(self._fd, _CHUNK)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._lose(f"port {self._port} is gone: {error.strerror}", _UNPLUGGED)
+            return
+        if not data:
+            self._lose(f"port {self._port} is gone: hung up", _UNPLUGGED)
+            return
+        self.read_mono_s = self._clock.mono_s()
+        self._received += data
+        if len(self._received) > RECEIVE_LIMIT:
+            del self._received[:-RECEIVE_LIMIT]
+        self._arrived.set()
+
+    def _writable(self) -> None:
+        try:
+            sent = os.write(self._fd, self._unsent)
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            self._lose(f"port {self._port} is gone: {error.strerror}", _UNPLUGGED)
+            return
+        del self._unsent[:sent]
+        if self._unsent:
+            self._loop.add_writer(self._fd, self._writable)
+        else:
+            self._loop.remove_writer(self._fd)
+
+    def _lose(self, reason: str, hint: str) -> None:
+        self._silence()
+        self._lost = LinkError(self._device, reason, hint=hint)
+        self._received.clear()
+        self._arrived.set()
+
+    def _silence(self) -> None:
+        self._loop.remove_reader(self._fd)
+        self._loop.remove_writer(self._fd)
+
+    def _check(self) -> None:
+        if self._lost is not None:
+            raise LinkError(self._device, self._lost.reason, hint=self._lost.hint)
+
+
+_UNPLUGGED = "check the adapter's plug and power; the agent opens the port again by itself"
+
+
+def _wait_for_one_byte(fd: int) -> None:
+    """Make a read of zero bytes mean the end: with pyserial's VMIN = 0 it could also mean no data yet."""
+    attributes = termios.tcgetattr(fd)
+    attributes[6][termios.VMIN] = 1
+    termios.tcsetattr(fd, termios.TCSANOW, attributes)
+
+
+@contextmanager
+def _link_errors(device: str, port: str) -> Iterator[None]:
+    """Turn every way in which a port cannot be opened into a LinkError that says what to do."""
+    try:
+        yield
+    except (serial.SerialException, OSError, termios.error, ValueError) as error:
+        reason, hint = _explain(port, error)
+        raise LinkError(device, reason, hint=hint) from error
+
+
+def _explain(port: str, error: Exception) -> tuple[str, str]:
+    number = error.args[0] if error.args and isinstance(error.args[0], int) else getattr(error, "errno", None)
+    if number == errno.ENOENT or not Path(port).exists():
+        return (
+            f"port {port} is missing",
+            "check the adapter's plug and power, and the name with: ls -l /dev/serial/by-path/",
+        )
+    if number in (errno.EACCES, errno.EPERM):
+        return f"no permission for port {port}", "add the agent's user to the group dialout, then start it again"
+    if number in (errno.EBUSY, errno.EAGAIN) or "exclusively lock" in str(error):
+        holder = _holder(port)
+        return f"port {port} is in use by {holder or 'another program'}", "stop that program; only one may use the port"
+    if number in (errno.ENOTTY, errno.EINVAL) or not stat.S_ISCHR(Path(port).stat().st_mode):
+        return f"{port} is no serial port", "give the path of a serial port, best from /dev/serial/by-path/"
+    return (
+        f"port {port} cannot be opened: {os.strerror(number) if number else error}",
+        "check the adapter and its driver",
+    )
+
+
+def _holder(port: str) -> str:
+    """Name the process that has locked the port, by /proc/locks; empty when that does not tell."""
+    with suppress(OSError, ValueError):
+        found = Path(port).stat()
+        place = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+        for lock in Path("/proc/locks").read_text(encoding="ascii").splitlines():
+            fields = lock.split()
+            if "FLOCK" in fields and fields[-3] == place:
+                name = Path("/proc", fields[-4], "comm").read_text(encoding="utf-8").strip()
+                return f"{name} (process {int(fields[-4])})"
+    return ""
