@@ -61,7 +61,7 @@ class Credential:
 
     card: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] = field(repr=False)
     holder: Annotated[str, Field(min_length=1, max_length=60)]
-    doors: tuple[str, ...] | None = None
+    doors: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     valid_from: AwareDatetime | None = None
     valid_until: AwareDatetime | None = None
 
@@ -100,7 +100,7 @@ class CardList:
     def load(cls, path: Path) -> "CardList":
         """Raises: ConfigError naming the file and the cure."""
         if not path.exists():
-            raise ConfigError(f"{path}: no such card list", hint="make it: gatehouse credentials add, or name another")
+            raise ConfigError(f"{path}: no such card list", hint="enter the first card: gatehouse card")
         key = _read_key(path)
         return cls(key, _read_list(path, key))
 
@@ -135,12 +135,15 @@ def add_card(
     path: Path,
     card: Card,
     holder: str,
-    doors: Iterable[str] | None = None,
+    doors: Iterable[str] = (),
     *,
     valid_from: datetime | None = None,
     valid_until: datetime | None = None,
 ) -> Credential:
-    """Put a card on the list, in place of what it was entered as before; list and key are made when missing."""
+    """Put a card on the list, in place of what it was entered as before; list and key are made when missing.
+
+    No doors named means all doors.
+    """
     key = _read_key(path) if path.exists() else _make_key(path)
     kept = _read_list(path, key) if path.exists() else ()
     digest = card_digest(key, card)
@@ -149,7 +152,7 @@ def add_card(
             {
                 "card": digest,
                 "holder": holder,
-                "doors": None if doors is None else tuple(doors),
+                "doors": tuple(doors) or None,
                 "valid_from": valid_from,
                 "valid_until": valid_until,
             }
@@ -160,14 +163,19 @@ def add_card(
     return added
 
 
-def remove(path: Path, reference: str) -> Credential:
-    """Take the card with this reference off the list. Raises: ConfigError when it names none or several."""
+def remove_card(path: Path, which: Card | str) -> Credential:
+    """Take a card off the list, named by itself or by its reference (a lost card cannot be read).
+
+    Raises: ConfigError when that is no card of the list, or several.
+    """
     key = _read_key(path)
     kept = _read_list(path, key)
-    found = [credential for credential in kept if reference and credential.card.startswith(reference)]
+    digits = card_digest(key, which) if isinstance(which, Card) else which
+    found = [credential for credential in kept if digits and credential.card.startswith(digits)]
     if len(found) != 1:
-        what = "no card" if not found else f"{len(found)} cards"
-        raise ConfigError(f"{path}: {what} with reference {reference!r}", hint="see: gatehouse credentials list")
+        what = "no such card" if not found else f"{len(found)} such cards"
+        hint = f"the references are the first {REFERENCE_DIGITS} digits of the cards in that file"
+        raise ConfigError(f"{path}: {what}: {digits[:REFERENCE_DIGITS]!r}", hint=hint)
     _write_list(path, key, tuple(credential for credential in kept if credential is not found[0]))
     return found[0]
 

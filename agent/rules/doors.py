@@ -30,7 +30,7 @@ from drivers.base import (
     point_ref,
 )
 
-GRACE_S = 1.0
+GRACE_S = 0.75
 """After relocking the door may still open unforced: it was moving, or its contact is polled or debounced."""
 RELOCK_S = 0.5
 """From the door's closing to relocking: the latch must have fallen in."""

@@ -50,7 +50,8 @@ class ZoneRule:
 
     @property
     def id(self) -> str:
-        return self.zone.id
+        """`camera/zone`: two cameras may call a zone the same."""
+        return f"{self.camera}/{self.zone.id}"
 
     @property
     def cameras(self) -> frozenset[DeviceId]:

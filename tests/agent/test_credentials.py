@@ -16,7 +16,7 @@ from agent.credentials import (
     add_card,
     card_digest,
     key_path,
-    remove,
+    remove_card,
 )
 from drivers.base import Card, ConfigError
 
@@ -83,13 +83,17 @@ def test_entering_a_card_again_replaces_its_entry(path: Path) -> None:
 def test_a_removed_card_is_denied(path: Path) -> None:
     added = add_card(path, CARD, "3-2-502")
     add_card(path, Card(34, 9), "3-2-503")
-    assert remove(path, added.reference).holder == "3-2-502"
+    assert remove_card(path, added.reference).holder == "3-2-502"
     assert reason(path) is Reason.UNKNOWN_CARD
     assert reason(path, Card(34, 9)) is None
-    with pytest.raises(ConfigError, match="no card with reference"):
-        remove(path, added.reference)
-    with pytest.raises(ConfigError, match="no card with reference ''"):
-        remove(path, "")
+    with pytest.raises(ConfigError, match="no such card"):
+        remove_card(path, added.reference)
+    with pytest.raises(ConfigError, match="no such card: ''"):
+        remove_card(path, "")
+    remove_card(path, Card(34, 9))
+    assert len(CardList.load(path)) == 0
+    with pytest.raises(ConfigError, match="no such card"):
+        remove_card(path, CARD)
 
 
 def test_an_empty_list_denies_everybody() -> None:

@@ -63,6 +63,7 @@ def test_a_person_who_stays_raises_once() -> None:
         run.look(track(INSIDE), track(OUTSIDE))
     assert run.take() == []
     run.look(track(INSIDE), track(OUTSIDE), track(INSIDE, score=0.91234))
+    assert run.events[0].subject == "cam/lane"
     assert run.events[0].data == {"camera": "cam", "count": 2, "since_s": 2.0, "score": 0.912}
     run.look(track(INSIDE))
     assert run.take() == [Kind.ZONE_PERSON]
