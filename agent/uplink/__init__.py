@@ -1,0 +1,16 @@
+from agent.uplink.dial import Cause, LinkDownError, Target
+from agent.uplink.receipts import Trouble, TroubleCode
+from agent.uplink.session import Session
+from agent.uplink.uplink import LinkPhase, LinkState, Uplink
+
+__all__ = [
+    "Cause",
+    "LinkDownError",
+    "LinkPhase",
+    "LinkState",
+    "Session",
+    "Target",
+    "Trouble",
+    "TroubleCode",
+    "Uplink",
+]

@@ -1,0 +1,164 @@
+"""Where the broker is, how it is trusted, and why a connection failed, in words with a cure."""
+
+import socket
+import ssl
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+from agent.settings import Centre
+from drivers.base import GatehouseError
+
+
+class Cause(StrEnum):
+    """What the reconnecting policy does next depends on it."""
+
+    VERSION = "version"  # the broker does not speak this version of MQTT
+    CLOSED = "closed"  # closed by the broker right after CONNECT
+    DENIED = "denied"  # credentials or rights: a human must look
+    CONFIGURED = "configured"  # certificate, key or address is wrong: a human must look
+    UNREACHABLE = "unreachable"  # refused, no name, no route
+    TIMEOUT = "timeout"  # no answer in time
+    LOST = "lost"  # was up, and was closed
+    SILENT = "silent"  # was up, and nothing was acknowledged any more
+
+
+SLOW = frozenset({Cause.DENIED, Cause.CONFIGURED})
+"""Trying often does not help, and an authentication server suffers from it."""
+
+
+class LinkDownError(GatehouseError):
+    """No link, or no link any more."""
+
+    def __init__(self, cause: Cause, reason: str, *, hint: str = "") -> None:
+        super().__init__(reason, hint=hint)
+        self.cause = cause
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The broker's address and what is needed to log in there."""
+
+    host: str
+    port: int
+    tls: bool
+    ca_file: Path | None
+    cert_file: Path | None
+    key_file: Path | None
+    username: str | None
+    password_file: Path | None
+
+    @classmethod
+    def of(cls, centre: Centre) -> Self:
+        parts = urlsplit(centre.broker)
+        tls = parts.scheme == "mqtts"
+        return cls(
+            host=parts.hostname or "",
+            port=parts.port or (8883 if tls else 1883),
+            tls=tls,
+            ca_file=centre.ca_file,
+            cert_file=centre.cert_file,
+            key_file=centre.key_file,
+            username=centre.username,
+            password_file=centre.password_file,
+        )
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+    def context(self) -> ssl.SSLContext:
+        """TLS 1.2 or later, server always verified; reads files, so the connecting thread calls it."""
+        context = ssl.create_default_context(cafile=str(self.ca_file) if self.ca_file else None)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if self.cert_file is not None:
+            context.load_cert_chain(self.cert_file, self.key_file)
+        return context
+
+    def password(self) -> str | None:
+        return self.password_file.read_text().rstrip("\r\n") if self.password_file else None
+
+
+def explain(error: OSError | ValueError, target: Target) -> LinkDownError:
+    """Why dialling failed. The order matters: SSL errors are OSErrors."""
+    match error:
+        case ssl.SSLCertVerificationError():
+            return LinkDownError(
+                Cause.CONFIGURED,
+                f"{target}: the broker's certificate is not accepted: {error.verify_message}",
+                hint="centre.ca_file must hold the CA that signed it, and centre.broker the name in it; "
+                "check the gateway's clock if it says expired or not yet valid",
+            )
+        case ssl.SSLEOFError() | ssl.SSLZeroReturnError():
+            return LinkDownError(
+                Cause.CLOSED,
+                f"{target} hung up during the TLS handshake",
+                hint="does this port speak TLS? usually 8883",
+            )
+        case ssl.SSLError() if error.reason in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL"}:
+            return LinkDownError(
+                Cause.CONFIGURED, f"{target} does not speak TLS", hint="wrong port? TLS brokers usually listen on 8883"
+            )
+        case ssl.SSLError() if error.reason in {"PEM_LIB", "KEY_VALUES_MISMATCH", "NO_CERTIFICATE_OR_CRL_FOUND"}:
+            return LinkDownError(
+                Cause.CONFIGURED,
+                f"certificate or key cannot be used: {error.reason}",
+                hint="centre.ca_file, cert_file and key_file must be PEM, and the key must belong to the certificate",
+            )
+        case ssl.SSLError():
+            return LinkDownError(
+                Cause.CONFIGURED,
+                f"{target}: TLS failed: {error.reason or error}",
+                hint="the broker may want a client certificate: centre.cert_file and key_file",
+            )
+        case socket.gaierror():
+            return LinkDownError(
+                Cause.UNREACHABLE,
+                f"the name {target.host} is not found",
+                hint="check centre.broker and the gateway's DNS server (resolvectl status)",
+            )
+        case ConnectionRefusedError():
+            return LinkDownError(
+                Cause.UNREACHABLE,
+                f"{target} refuses the connection",
+                hint="is the broker running, and is the port right?",
+            )
+        case FileNotFoundError() | PermissionError() | IsADirectoryError():
+            return LinkDownError(
+                Cause.CONFIGURED,
+                f"{error.filename or 'a file of [centre]'}: {error.strerror}",
+                hint="centre.ca_file, cert_file, key_file and password_file must be readable by the gatehouse user",
+            )
+        case TimeoutError():
+            return LinkDownError(
+                Cause.TIMEOUT, f"{target} does not answer", hint="check cable, modem, firewall and centre.broker"
+            )
+        case ConnectionError():
+            return LinkDownError(Cause.CLOSED, f"{target} hung up: {error}", hint="is this the port of an MQTT broker?")
+        case OSError():
+            return LinkDownError(
+                Cause.UNREACHABLE, f"{target} cannot be reached: {error.strerror or error}", hint="check the network"
+            )
+        case _:
+            return LinkDownError(Cause.CONFIGURED, f"{target}: {error}", hint="check centre.broker")
+
+
+def refused(code: int, name: str, target: Target) -> LinkDownError:
+    """What a CONNACK with a reason code other than success means."""
+    if code in {1, 0x84}:
+        return LinkDownError(Cause.VERSION, f"{target} does not speak this version of MQTT")
+    if code in {0x86, 0x87, 0x8C}:
+        return LinkDownError(
+            Cause.DENIED,
+            f"{target} does not let this gateway in: {name}",
+            hint="check centre.username and password_file, or the gateway's certificate, and the broker's user list",
+        )
+    if code == 0x85:
+        return LinkDownError(
+            Cause.DENIED,
+            f"{target} refuses the client id: {name}",
+            hint="the broker must accept gateway.id as client id",
+        )
+    return LinkDownError(Cause.UNREACHABLE, f"{target} refuses for now: {name}", hint="the broker may be overloaded")

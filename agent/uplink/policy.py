@@ -1,0 +1,126 @@
+"""When to try again, with which version of MQTT, and which message the broker cannot bear. Pure: time is passed in."""
+
+import random
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from agent.events import Lane
+from agent.settings import Protocol
+from agent.uplink.dial import Cause
+
+FIRST_MINUTE_S: Final = 60.0
+SOON_CEILING_S: Final = 4.0
+LATE_CEILING_S: Final = 60.0
+FIRST_S: Final = 0.25
+RETRY_MQTT5_S: Final = 24 * 3600.0
+CLOSES_BEFORE_DOWNGRADE: Final = 2
+STRIKES: Final = 2
+
+Jitter: TypeAlias = Callable[[float, float], float]
+
+
+class Reconnect:
+    """Full jitter under a doubling ceiling: 4 s in the first minute after the loss, then 60 s.
+
+    What only a human can cure waits 30 to 60 s at once.
+    """
+
+    def __init__(self, jitter: Jitter = random.uniform) -> None:
+        self._jitter = jitter
+        self._lost_mono_s: float | None = None
+        self._ceiling_s = 0.0
+
+    def next_s(self, now: float, *, slow: bool) -> float:
+        if self._lost_mono_s is None:
+            self._lost_mono_s = now
+        if slow:
+            return self._jitter(LATE_CEILING_S / 2, LATE_CEILING_S)
+        most = SOON_CEILING_S if now - self._lost_mono_s < FIRST_MINUTE_S else LATE_CEILING_S
+        self._ceiling_s = min(most, self._ceiling_s * 2 or FIRST_S)
+        return self._jitter(0.0, self._ceiling_s)
+
+    def proven(self) -> None:
+        """The broker has acknowledged something: the next loss starts afresh."""
+        self._lost_mono_s = None
+        self._ceiling_s = 0.0
+
+
+class Versions:
+    """MQTT 5 first; 3.1.1 after the broker refused 5 or twice closed right after CONNECT; 5 again a day later."""
+
+    def __init__(self, wanted: Protocol) -> None:
+        self._auto = wanted is Protocol.AUTO
+        self._now: Protocol = Protocol.MQTT5 if self._auto else wanted
+        self._retry_mono_s = 0.0
+        self._closes = 0
+
+    def choose(self, now: float) -> Protocol:
+        if self.due(now):
+            self._now, self._closes = Protocol.MQTT5, 0
+        return self._now
+
+    def due(self, now: float) -> bool:
+        """Whether it is time to leave 3.1.1 and try 5 again."""
+        return self._auto and self._now is Protocol.MQTT311 and now >= self._retry_mono_s
+
+    def failed(self, cause: Cause, now: float) -> None:
+        """The connection did not come up."""
+        if not self._auto:
+            return
+        if cause is Cause.CLOSED:
+            self._closes += 1
+        else:
+            self._closes = 0
+        if cause is Cause.VERSION or self._closes >= CLOSES_BEFORE_DOWNGRADE:
+            self._closes = 0
+            self._now = Protocol.MQTT311 if self._now is Protocol.MQTT5 else Protocol.MQTT5
+            self._retry_mono_s = now + RETRY_MQTT5_S
+
+    def succeeded(self) -> None:
+        self._closes = 0
+
+
+Mark: TypeAlias = tuple[Lane, int]
+"""A message by its lane and first sequence."""
+
+
+@dataclass(slots=True)
+class Suspects:
+    """Finds the message that makes the broker close the connection.
+
+    After two closes in a row, in which the same messages were in flight, messages are sent one at a time
+    (`careful`); one that is alone in flight when the broker closes twice is to be set aside.
+    """
+
+    careful: bool = False
+    aside: set[Mark] = field(default_factory=set)
+    _suspected: frozenset[Mark] = frozenset()
+    _strikes: dict[Mark, int] = field(default_factory=dict)
+
+    def acknowledged(self, mark: Mark) -> None:
+        if self._suspected:
+            self._suspected -= {mark}
+            self._strikes.pop(mark, None)
+            self.careful = self.careful and bool(self._suspected)
+
+    def closed(self, in_flight: AbstractSet[Mark], *, prompt: bool) -> Mark | None:
+        """The connection was closed; the message to set aside, if it is found.
+
+        `prompt`: soon after the last message was sent. A close long after says nothing about a message.
+        """
+        if not in_flight or not prompt:
+            return None
+        if self.careful and len(in_flight) == 1:
+            (mark,) = in_flight
+            self._strikes[mark] = self._strikes.get(mark, 0) + 1
+            if self._strikes[mark] >= STRIKES:
+                self.aside.add(mark)
+                self.acknowledged(mark)
+                return mark
+            return None
+        again = self._suspected & in_flight
+        self._suspected = frozenset(in_flight)
+        self.careful = self.careful or bool(again)
+        return None

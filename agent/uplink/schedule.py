@@ -1,0 +1,275 @@
+"""Which entries travel next. Pure: entries come in by `offer`, time is passed in.
+
+`alarm` and `fault` go strictly first; `ledger`, `access`, `telemetry` and `media` share what is left by deficit
+round robin, in bytes. The window counts messages in flight: its last slots are kept for alarms, and what is shared
+may only fill part of the line (`BULK_BYTES`), so that on a slow link an alarm waits for little.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from agent.contract import MAX_BATCH_READINGS
+from agent.events import Lane
+from agent.journal import Entry
+
+FIRST: Final = (Lane.ALARM, Lane.FAULT)
+SHARED: Final = (Lane.LEDGER, Lane.ACCESS, Lane.TELEMETRY, Lane.MEDIA)
+ALARM_SLOTS: Final = 2
+BULK_BYTES: Final = 128 * 1024
+BATCH_BYTES: Final = 16 * 1024
+"""Aim for a telemetry batch: at 4 kB/s it still passes within the progress time-out."""
+QUANTUM_BYTES: Final = 4 * 1024
+LINGER_S: Final = 0.5
+"""How long a reading waits for others to share its message."""
+LOW_WATER: Final = 128
+"""With fewer entries than this ready, a lane asks for more."""
+TELEMETRY_LOW_WATER: Final = 1000
+
+Mark: TypeAlias = tuple[Lane, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """Contiguous entries of one lane that make one message; `again` when the centre asked for them."""
+
+    entries: Sequence[Entry]
+    again: bool
+
+    @property
+    def lane(self) -> Lane:
+        return self.entries[0].lane
+
+    @property
+    def mark(self) -> Mark:
+        return self.entries[0].lane, self.entries[0].sequence
+
+
+@dataclass(slots=True)
+class Flight:
+    """One message on its way: the entries `first..last` of a lane; `generation` is the lane's when it was sent."""
+
+    lane: Lane
+    first: int
+    last: int
+    size: int
+    again: bool
+    generation: int
+    acked: bool = False
+
+
+@dataclass(slots=True)
+class _Queue:
+    lane: Lane
+    fetched: int = 0
+    ready: deque[Entry] = field(default_factory=deque)
+    again: deque[Entry] = field(default_factory=deque)
+    ready_bytes: int = 0
+    waiting_since: float = 0.0
+    hold_until: float = 0.0
+    deficit: int = 0
+    flights: deque[Flight] = field(default_factory=deque)
+    generation: int = 0
+
+
+class Schedule:
+    """`set_aside` holds messages that must not be sent (see `policy.Suspects`)."""
+
+    def __init__(self, window: int, set_aside: AbstractSet[Mark] = frozenset()) -> None:
+        self._wanted_window = window
+        self._window = window
+        self._set_aside = set_aside
+        self._queues: Mapping[Lane, _Queue] = {lane: _Queue(lane) for lane in Lane}
+        self._flights: dict[int, Flight | None] = {}
+        self._bulk = 0
+        self._turn: deque[Lane] = deque(SHARED)
+
+    # ------------------------------------------------------------ filling
+
+    def want(self, last: Callable[[Lane], int]) -> Lane | None:
+        """The lane that should be read from the journal next, given each lane's last committed sequence."""
+        for lane in (*FIRST, *SHARED):
+            queue = self._queues[lane]
+            low = TELEMETRY_LOW_WATER if lane is Lane.TELEMETRY else LOW_WATER
+            if queue.fetched < last(lane) and len(queue.ready) < low:
+                return lane
+        return None
+
+    def place(self, lane: Lane) -> tuple[int, int]:
+        """`(after, generation)` for the next read; the generation changes when the lane is rewound."""
+        queue = self._queues[lane]
+        return queue.fetched, queue.generation
+
+    def offer(self, lane: Lane, generation: int, upto: int, entries: Sequence[Entry], now: float) -> None:
+        """What a read brought; nothing when all up to `upto` are gone."""
+        queue = self._queues[lane]
+        if generation != queue.generation:
+            return
+        if not queue.ready:
+            queue.waiting_since = now
+        queue.ready.extend(entries)
+        queue.ready_bytes += sum(len(entry.body) for entry in entries)
+        queue.fetched = entries[-1].sequence if entries else upto
+
+    def wants_again(self, lane: Lane) -> bool:
+        return len(self._queues[lane].again) < LOW_WATER
+
+    def offer_again(self, lane: Lane, entries: Sequence[Entry]) -> None:
+        """Entries that the centre has asked for; they go before the lane's others."""
+        self._queues[lane].again.extend(entries)
+
+    def refused(self, flight: Flight, until: float) -> bool:
+        """The broker refuses it: the lane rests until then and is sent again from there; False for old news."""
+        queue = self._queues[flight.lane]
+        if flight.again or flight.generation != queue.generation:
+            return False
+        oldest = min(flight.first, queue.flights[0].first if queue.flights else flight.first)
+        self.rewind(flight.lane, oldest - 1)
+        queue.hold_until = until
+        return True
+
+    def rewind(self, lane: Lane, confirmed: int) -> None:
+        """Everything above `confirmed` is to be sent again."""
+        queue = self._queues[lane]
+        queue.generation += 1
+        queue.fetched, queue.ready_bytes = confirmed, 0
+        queue.ready.clear()
+        queue.flights.clear()
+
+    # ------------------------------------------------------------ sending
+
+    def connected(self, receive_maximum: int) -> None:
+        """A new connection: nothing is in flight any more."""
+        self._window = min(self._wanted_window, receive_maximum)
+        self._flights.clear()
+        self._bulk = 0
+        for queue in self._queues.values():
+            queue.again.clear()
+            queue.hold_until = 0.0
+            queue.deficit = 0
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._flights)
+
+    @property
+    def marks(self) -> frozenset[Mark]:
+        return frozenset((flight.lane, flight.first) for flight in self._flights.values() if flight is not None)
+
+    def urgent(self, now: float, *, careful: bool = False) -> Parcel | None:
+        """The next alarm or fault that may be sent now; `careful` sends one message at a time."""
+        if len(self._flights) >= (1 if careful else self._window):
+            return None
+        if found := self._pop(self._queues[Lane.ALARM], now, hurry=True):
+            return found
+        if not self.has_room:
+            return None
+        return self._pop(self._queues[Lane.FAULT], now, hurry=True)
+
+    def next(self, now: float, *, hurry: bool = False, careful: bool = False) -> Parcel | None:
+        """The next message of any lane; `hurry` lets no reading wait for others."""
+        if found := self.urgent(now, careful=careful):
+            return found
+        if not self.has_room or self._bulk >= BULK_BYTES or (careful and self._flights):
+            return None
+        return self._share(now, hurry)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether anything but an alarm may be sent."""
+        return len(self._flights) < max(1, self._window - ALARM_SLOTS)
+
+    def sent_other(self, mid: int) -> None:
+        """A message that is no entry's: presence, a state."""
+        self._flights[mid] = None
+
+    def sent(self, mid: int, parcel: Parcel, size: int) -> None:
+        queue = self._queues[parcel.lane]
+        first, last = parcel.entries[0].sequence, parcel.entries[-1].sequence
+        flight = Flight(queue.lane, first, last, size, parcel.again, queue.generation)
+        self._flights[mid] = flight
+        if queue.lane in SHARED:
+            self._bulk += size
+            queue.deficit -= size
+        if not parcel.again:
+            queue.flights.append(flight)
+
+    def acked(self, mid: int) -> Flight | None:
+        """PUBACK, of whatever code; the flight, when it was an entry's."""
+        flight = self._flights.pop(mid, None)
+        if flight is not None and flight.lane in SHARED:
+            self._bulk -= flight.size
+        return flight
+
+    def passed(self, flight: Flight) -> int:
+        """The broker has taken it; up to where the lane's messages are taken without a break, 0 when unknown."""
+        flight.acked = True
+        flights = self._queues[flight.lane].flights
+        upto = 0
+        while flights and flights[0].acked:
+            upto = flights.popleft().last
+        return upto
+
+    def idle(self, last: Callable[[Lane], int]) -> bool:
+        """Whether everything committed has been sent and acknowledged."""
+        waiting = any(queue.fetched < last(lane) or queue.ready for lane, queue in self._queues.items())
+        return not self._flights and not waiting
+
+    def wake_s(self, now: float) -> float | None:
+        """When a lane that waits by itself becomes ready, in seconds."""
+        queues = [queue for queue in self._queues.values() if queue.ready]
+        due = [q.waiting_since + LINGER_S - now for q in queues if q.lane is Lane.TELEMETRY]
+        due += [q.hold_until - now for q in queues if q.hold_until > now]
+        return max(0.0, min(due)) if due else None
+
+    # ------------------------------------------------------------ private
+
+    def _share(self, now: float, hurry: bool) -> Parcel | None:
+        """Deficit round robin: a lane sends while it has credit; one with nothing to send keeps none."""
+        ready = [lane for lane in SHARED if self._sendable(self._queues[lane], now, hurry)]
+        while ready:
+            lane = self._turn[0]
+            queue = self._queues[lane]
+            if lane not in ready:
+                queue.deficit = 0
+            elif queue.deficit <= 0:
+                queue.deficit += QUANTUM_BYTES
+            elif found := self._pop(queue, now, hurry=hurry):
+                return found
+            else:
+                ready.remove(lane)
+            self._turn.rotate(-1)
+        return None
+
+    def _sendable(self, queue: _Queue, now: float, hurry: bool) -> bool:
+        if not (queue.ready or queue.again) or queue.hold_until > now:
+            return False
+        if queue.lane is not Lane.TELEMETRY or hurry or queue.again:
+            return True
+        return queue.ready_bytes >= BATCH_BYTES or now - queue.waiting_since >= LINGER_S
+
+    def _pop(self, queue: _Queue, now: float, *, hurry: bool) -> Parcel | None:
+        while self._sendable(queue, now, hurry):
+            found = self._cut(queue)
+            if found.mark not in self._set_aside:
+                return found
+        return None
+
+    def _cut(self, queue: _Queue) -> Parcel:
+        """One entry, in the telemetry lane a contiguous run, cut around one that is set aside."""
+        again = bool(queue.again)
+        source = queue.again if again else queue.ready
+        found = [source.popleft()]
+        size = len(found[0].body)
+        if queue.lane is Lane.TELEMETRY and (queue.lane, found[0].sequence) not in self._set_aside:
+            while source and source[0].sequence == found[-1].sequence + 1 and len(found) < MAX_BATCH_READINGS:
+                more = len(source[0].body) + 1
+                if size + more > BATCH_BYTES or (queue.lane, source[0].sequence) in self._set_aside:
+                    break
+                size += more
+                found.append(source.popleft())
+        if not again:
+            queue.ready_bytes -= sum(len(entry.body) for entry in found)
+        return Parcel(found, again)

@@ -1,0 +1,337 @@
+"""From the journal to the centre: keeps the link up, sends what is not confirmed, takes receipts.
+
+Tasks: `uplink:link` dials, serves and dials again; `uplink:read` fills the schedule from the journal, also while
+the link is down, so that the first alarm leaves with the first round; `uplink:receipts` releases entries. Only
+`uplink:link` publishes.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from agent.contract import MAX_MESSAGE_BYTES, Online, Presence, Topics, batch_payload, event_payload
+from agent.events import Kind, Lane
+from agent.journal import Journal
+from agent.settings import Centre, Confirm, Protocol
+from agent.uplink.dial import SLOW, Cause, LinkDownError, Target
+from agent.uplink.policy import Mark, Reconnect, Suspects, Versions
+from agent.uplink.reader import Reader
+from agent.uplink.receipts import Receipts, Trouble, TroubleCode
+from agent.uplink.schedule import Flight, Parcel, Schedule
+from agent.uplink.session import Acked, Closed, Message, Session
+from drivers.base import Backoff, Clock
+
+_log = logging.getLogger(__name__)
+
+PROGRESS_S: Final = 5.0
+"""Something is in flight and nothing has been acknowledged for so long: the link is a black hole."""
+PROMPT_S: Final = 2.0
+TICK_S: Final = 1.0
+STOP_S: Final = 2.0
+
+
+class LinkPhase(StrEnum):
+    CONNECTING = "connecting"
+    UP = "up"
+    LIMITED = "limited"  # up, and the broker refuses some of our messages
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """`protocol` is the version of MQTT in use; `reason` and `hint` say why it is not simply up."""
+
+    phase: LinkPhase
+    reason: str = ""
+    hint: str = ""
+    protocol: Protocol | None = None
+
+
+class Uplink:
+    """`status` makes the retained status message, asked for after each connect and with each heartbeat."""
+
+    def __init__(
+        self,
+        centre: Centre,
+        topics: Topics,
+        journal: Journal,
+        clock: Clock,
+        boot: str,
+        *,
+        status: Callable[[], bytes],
+        on_link: Callable[[LinkState], None] = lambda _: None,
+        on_trouble: Callable[[Trouble], None] = lambda _: None,
+    ) -> None:
+        self.link = LinkState(LinkPhase.CONNECTING)
+        self._centre = centre
+        self._target = Target.of(centre)
+        self._topics = topics
+        self._gateway = topics.path.rsplit("/", 1)[-1]
+        self._journal = journal
+        self._clock = clock
+        self._boot = boot
+        self._status = status
+        self._on_link = on_link
+        self._on_trouble = on_trouble
+        self._versions = Versions(centre.protocol)
+        self._reconnect = Reconnect()
+        self._suspects = Suspects()
+        self._schedule = Schedule(centre.window, self._suspects.aside)
+        self._receipts = Receipts(self._gateway, journal, on_trouble)
+        self._refusals: dict[Lane, Backoff] = {}
+        self._states: dict[str, bytes] = {}
+        self._dirty: dict[str, None] = {}
+        self._wake = asyncio.Event()
+        self._reader = Reader(self._schedule, journal, clock, boot, self._wake)
+        self._link_task: asyncio.Task[None] | None = None
+        self._serving = False
+        self._stop_by: float | None = None
+        self._progress_s = 0.0
+        self._sent_s = 0.0
+        self._topic_cache: dict[tuple[Lane, Kind], str] = {}
+
+    async def run(self) -> None:
+        """Until `stop`, or until cancelled: then the broker says offline by the will."""
+        self._journal.on_commit(self._reader.look)
+        self._rewind()
+        async with asyncio.TaskGroup() as group:
+            helpers = [
+                group.create_task(self._reader.run(), name="uplink:read"),
+                group.create_task(self._receipts.run(), name="uplink:receipts"),
+            ]
+            self._link_task = group.create_task(self._keep_linked(), name="uplink:link")
+            await asyncio.wait([self._link_task])
+            for helper in helpers:
+                helper.cancel()
+
+    async def stop(self, within_s: float = STOP_S) -> None:
+        """Publish what is left for so long, say offline, disconnect; `run` ends then."""
+        self._stop_by = self._clock.mono_s() + within_s
+        self._wake.set()
+        self._reader.look()
+        task = self._link_task
+        if task is None:
+            return
+        if not self._serving:
+            task.cancel()
+        await asyncio.wait([task])
+
+    def publish_state(self, suffix: str, payload: bytes) -> None:
+        """A retained message below the gateway's topic, `device/osdp-1`; the latest wins."""
+        if self._states.get(suffix) != payload:
+            self._states[suffix] = payload
+            self._dirty[suffix] = None
+            self._wake.set()
+
+    # ------------------------------------------------------------ the link
+
+    async def _keep_linked(self) -> None:
+        while self._stop_by is None:
+            now = self._clock.mono_s()
+            version = self._versions.choose(now)
+            session = Session(self._target, version, self._gateway, self._centre.keepalive_s, self._wake)
+            session.will(self._topics.presence, self._presence(Online.OFFLINE, stopped=False))
+            up = False
+            try:
+                await session.open(self._clock)
+                up = self._serving = True
+                self._versions.succeeded()
+                await self._serve(session)
+                continue
+            except LinkDownError as error:
+                if not up:
+                    self._versions.failed(error.cause, now)
+                self._set_link(LinkState(LinkPhase.DOWN, error.reason, error.hint))
+                wait_s = self._reconnect.next_s(self._clock.mono_s(), slow=error.cause in SLOW)
+                if not up and version is not self._versions.choose(now):
+                    wait_s = 0.0
+            finally:
+                self._serving = False
+                session.abort()
+                self._rewind()
+            if self._stop_by is None:
+                await self._clock.sleep(wait_s)
+
+    async def _serve(self, session: Session) -> None:
+        """Returns when the link was closed on purpose. Raises: LinkDownError."""
+        self._schedule.connected(session.receive_maximum)
+        self._set_link(self._up(session))
+        session.subscribe([self._topics.receipt, self._topics.request])
+        self._send_other(session, self._topics.presence, self._presence(Online.ONLINE, stopped=False))
+        self._states["status"] = self._status()
+        self._dirty = dict.fromkeys(self._states)
+        now = self._clock.mono_s()
+        self._progress_s = tick_s = beat_s = now
+        while True:
+            self._wake.clear()
+            self._take(session)
+            self._pump(session)
+            now = self._clock.mono_s()
+            if now - tick_s >= TICK_S:
+                tick_s = now
+                session.tick()
+                self._check_progress(now)
+            if now - beat_s >= self._centre.heartbeat_s:
+                beat_s = now
+                self.publish_state("status", self._status())
+            if self._stop_by is not None and (self._drained() or now >= self._stop_by):
+                self._send_other(session, self._topics.presence, self._presence(Online.OFFLINE, stopped=True))
+                session.close()
+                return
+            if self._versions.due(now):
+                _log.info("trying MQTT 5 again")
+                session.close()
+                return
+            wait_s = min(TICK_S, self._schedule.wake_s(now) or TICK_S)
+            with suppress(TimeoutError):
+                async with self._clock.timeout(wait_s):
+                    await self._wake.wait()
+
+    def _take(self, session: Session) -> None:
+        for happening in session.take():
+            match happening:
+                case Acked():
+                    self._acked(happening)
+                case Message(topic=self._topics.receipt):
+                    if self._centre.confirm is Confirm.CENTRE:
+                        self._receipts.received(happening.payload)
+                case Message(topic=self._topics.request):
+                    self._reader.requested(happening.payload)
+                case Closed():
+                    self._closed(happening)
+                case _:
+                    pass
+
+    def _closed(self, closed: Closed) -> None:
+        prompt = self._clock.mono_s() - self._sent_s <= PROMPT_S
+        mark = self._suspects.closed(self._schedule.marks, prompt=prompt)
+        if mark is not None:
+            self._set_aside(mark, f"the broker hangs up on it: {closed.reason}")
+        raise LinkDownError(Cause.LOST, f"{self._target} closed the connection: {closed.reason}", hint="trying again")
+
+    def _check_progress(self, now: float) -> None:
+        if self._schedule.in_flight and now - self._progress_s >= PROGRESS_S:
+            raise LinkDownError(
+                Cause.SILENT,
+                f"{self._target} has acknowledged nothing for {PROGRESS_S:.0f} s",
+                hint="the network swallows packets, or the broker is overloaded; trying again",
+            )
+
+    def _up(self, session: Session) -> LinkState:
+        if session.version is Protocol.MQTT311 and self._centre.confirm is Confirm.BROKER:
+            return LinkState(
+                LinkPhase.LIMITED,
+                "the broker speaks MQTT 3.1.1, whose acknowledgement proves nothing: events are sent and kept",
+                'use a broker with MQTT 5, or centre.confirm = "centre"',
+                session.version,
+            )
+        return LinkState(LinkPhase.UP, protocol=session.version)
+
+    def _set_link(self, link: LinkState) -> None:
+        if link != self.link:
+            first = self.link.phase is not link.phase
+            _log.log(logging.INFO if first else logging.DEBUG, "uplink %s %s", link.phase, link.reason)
+            self.link = link
+            self._on_link(link)
+
+    def _presence(self, state: Online, *, stopped: bool) -> bytes:
+        return Presence(gateway=self._gateway, state=state, boot=self._boot, stopped=stopped).payload()
+
+    # ------------------------------------------------------------ sending
+
+    def _pump(self, session: Session) -> None:
+        """Send what the window allows: alarms and faults, then states, then what is shared."""
+        now = self._clock.mono_s()
+        schedule, careful = self._schedule, self._suspects.careful
+        hurry = self._stop_by is not None
+        while parcel := schedule.urgent(now, careful=careful):
+            self._send(session, parcel)
+        while self._dirty and schedule.has_room and not (careful and schedule.in_flight):
+            suffix = next(iter(self._dirty))
+            del self._dirty[suffix]
+            self._send_other(session, self._topics.up(suffix), self._states[suffix])
+        while parcel := schedule.next(now, hurry=hurry, careful=careful):
+            self._send(session, parcel)
+        session.flush()
+        self._reader.look()
+
+    def _send(self, session: Session, parcel: Parcel) -> None:
+        entries, epoch = parcel.entries, self._journal.epoch
+        last = entries[-1]
+        if parcel.lane is Lane.TELEMETRY:
+            bodies = [entry.body for entry in entries]
+            payload = batch_payload(self._gateway, epoch, entries[0].sequence, bodies, last.digest)
+        else:
+            payload = event_payload(self._gateway, epoch, last.lane, last.sequence, last.digest, last.body)
+        topic = self._topic(parcel.lane, last.kind)
+        if len(payload) + len(topic) + 32 > min(session.maximum_packet, MAX_MESSAGE_BYTES):
+            self._set_aside(parcel.mark, f"{len(payload)} bytes are more than the broker takes")
+            return
+        self._flew()
+        self._schedule.sent(session.publish(topic, payload), parcel, len(payload))
+        self._journal.hold(parcel.lane, last.sequence)
+
+    def _send_other(self, session: Session, topic: str, payload: bytes) -> None:
+        self._flew()
+        self._schedule.sent_other(session.publish(topic, payload, retain=True))
+
+    def _flew(self) -> None:
+        self._sent_s = self._clock.mono_s()
+        if not self._schedule.in_flight:
+            self._progress_s = self._sent_s
+
+    def _topic(self, lane: Lane, kind: Kind) -> str:
+        topic = self._topic_cache.get((lane, kind))
+        if topic is None:
+            topic = self._topic_cache[lane, kind] = self._topics.event(lane, kind)
+        return topic
+
+    def _acked(self, acked: Acked) -> None:
+        self._progress_s = self._clock.mono_s()
+        self._reconnect.proven()
+        flight = self._schedule.acked(acked.mid)
+        if acked.code >= 128:
+            self._refused(flight, acked.name)
+            return
+        if flight is None:
+            return
+        self._suspects.acknowledged((flight.lane, flight.first))
+        if flight.lane in self._refusals:
+            del self._refusals[flight.lane]
+            if not self._refusals:
+                self._set_link(LinkState(LinkPhase.UP, protocol=Protocol.MQTT5))
+        upto = self._schedule.passed(flight)
+        if upto and self._centre.confirm is Confirm.BROKER and self.link.protocol is Protocol.MQTT5:
+            self._receipts.passed(flight.lane, upto)
+
+    def _refused(self, flight: Flight | None, name: str) -> None:
+        """A PUBACK that says no: nothing is confirmed, the lane is tried again slowly."""
+        hint = "the broker's access list must let this gateway write below its own topic"
+        if flight is None:
+            self._set_link(LinkState(LinkPhase.LIMITED, f"the broker refuses our state: {name}", hint, Protocol.MQTT5))
+            return
+        backoff = self._refusals.setdefault(flight.lane, Backoff(first_s=5.0, ceiling_s=60.0))
+        if self._schedule.refused(flight, self._clock.mono_s() + backoff.next_s()):
+            reason = f"the broker refuses {flight.lane}/{flight.first}: {name}"
+            self._set_link(LinkState(LinkPhase.LIMITED, reason, hint, Protocol.MQTT5))
+            self._on_trouble(Trouble(TroubleCode.REFUSED, reason, flight.lane, flight.first))
+
+    def _set_aside(self, mark: Mark, reason: str) -> None:
+        """Declare it in the ledger, so that the centre's books close; the journal keeps it until then."""
+        self._suspects.aside.add(mark)
+        self._reader.declare(mark, reason)
+        self._on_trouble(Trouble(TroubleCode.SET_ASIDE, reason, *mark))
+
+    def _drained(self) -> bool:
+        return not self._dirty and self._schedule.idle(self._reader.last)
+
+    def _rewind(self) -> None:
+        """Everything that is not confirmed is to be sent again."""
+        for lane, state in self._journal.lanes.items():
+            self._schedule.rewind(lane, state.confirmed)
+            self._journal.hold(lane, 0)
+        self._reader.look()
