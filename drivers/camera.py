@@ -1,10 +1,38 @@
-"""Cameras: file, RTSP and USB through OpenCV, opened in the vision process only."""
+"""Cameras: file, RTSP and USB through OpenCV, opened in the vision process only.
 
-from typing import Annotated
+A Capture owns one native reader in one thread, named after the camera, and a slot that holds the newest picture only:
+who takes slowly misses pictures and never sees old ones. OpenCV is imported by that thread, so that the main process,
+which reads the configuration, never loads it.
+
+A read in native code cannot be interrupted; it ends by its own time-out of STALL_S, and after it the reader is opened
+anew, because FFmpeg hands out stale buffered pictures once it has stalled.
+"""
+
+import logging
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 from pydantic import Field
 
-from drivers.base import Confined, Slug
+from drivers.base import Backoff, Clock, Confined, DeviceId, DeviceState, Emit, LinkError, Slug, Status
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+_log = logging.getLogger(__name__)
+
+STALL_S: Final = 3.0
+"""Without a picture for this long a camera is in fault and is opened anew."""
+
+_OPEN_S = 5.0
+_DEFAULT_RATE = 25.0
+_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 
 
 class Picture(Confined):
@@ -21,3 +49,207 @@ class CameraSource(Confined):
     password_file: str | None = None
     picture: Picture
     fps: Annotated[float, Field(gt=0, le=15)] = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """`picture` is (height, width, 3) uint8 BGR of the declared size; `mono_s` is when it was taken."""
+
+    picture: "npt.NDArray[np.uint8]"
+    mono_s: float
+
+
+class Capture:
+    """`emit` and `wake` are called in the capture's thread, never with a lock held."""
+
+    def __init__(self, config: CameraSource, clock: Clock, emit: Emit, wake: Callable[[], None]) -> None:
+        self.config = config
+        self._clock = clock
+        self._emit = emit
+        self._wake = wake
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"camera:{config.id}", daemon=True)
+        self._slot: Frame | None = None
+        self._lock = threading.Lock()
+        self._said: tuple[DeviceState, str] | None = None
+        self._last_s = clock.mono_s()
+        self.frames = 0
+        self.dropped = 0
+        """Pictures that were overwritten before they were taken."""
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask the thread to end; `join` waits for it."""
+        self._stopping.set()
+
+    def join(self, timeout_s: float) -> bool:
+        """Whether the thread has ended within the time."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def take(self) -> Frame | None:
+        """The newest picture, once."""
+        with self._lock:
+            frame, self._slot = self._slot, None
+        return frame
+
+    def check(self) -> None:
+        """Judge the camera by the age of its newest picture, even while its thread hangs in native code."""
+        with self._lock:
+            stale = self._said == (DeviceState.OK, "") and self._clock.mono_s() - self._last_s > STALL_S
+        if stale:
+            self._say(DeviceState.FAULT, *_stalled())
+
+    # ------------------------------------------------------------ in the thread
+
+    def _run(self) -> None:
+        backoff = Backoff(first_s=0.5, ceiling_s=10.0)
+        self._say(DeviceState.STARTING)
+        while not self._stopping.is_set():
+            try:
+                reader, rate = self._open()
+                try:
+                    self._read(reader, rate, backoff)
+                finally:
+                    reader.release()
+            except LinkError as err:
+                self._say(DeviceState.FAULT, err.reason, err.hint)
+                self._stopping.wait(backoff.next_s())
+
+    def _open(self) -> tuple[Any, float | None]:
+        """The reader, and the pace of a clip. Raises: LinkError with what an operator can do."""
+        import cv2
+
+        source = self.config.source
+        threads = [cv2.CAP_PROP_N_THREADS, 1]
+        if source.startswith("file:"):
+            path = Path(source.removeprefix("file:"))
+            if not path.is_file():
+                raise self._cannot_open(f"there is no file {path}", "correct the camera's source")
+            reader = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, threads)
+            self._demand_open(reader, f"{path} is no clip that FFmpeg reads", "give another file")
+            return reader, reader.get(cv2.CAP_PROP_FPS) or _DEFAULT_RATE
+        if source.startswith("/dev/"):
+            if not Path(source).exists():
+                raise self._cannot_open(f"{source} is not there", "plug the camera in, or correct its source")
+            picture = self.config.picture
+            size = [cv2.CAP_PROP_FRAME_WIDTH, picture.width, cv2.CAP_PROP_FRAME_HEIGHT, picture.height]
+            reader = cv2.VideoCapture(source, cv2.CAP_V4L2, size)
+            self._demand_open(reader, f"{source} is in use or is no camera", "end what uses it, or correct the source")
+            return reader, None
+        url, host = self._reach()
+        limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, int(_OPEN_S * 1000)]
+        limits += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, int(STALL_S * 1000) + 200]
+        reader = cv2.VideoCapture(url, cv2.CAP_FFMPEG, limits + threads)
+        self._demand_open(
+            reader,
+            f"{host} answers and gives no stream",
+            "check the path of the stream, the user name and the password file",
+        )
+        return reader, None
+
+    def _demand_open(self, reader: Any, reason: str, hint: str) -> None:
+        if not reader.isOpened():
+            reader.release()
+            raise self._cannot_open(reason, hint)
+
+    def _cannot_open(self, reason: str, hint: str) -> LinkError:
+        return LinkError(self.config.id, f"cannot open: {reason}", hint=hint)
+
+    def _reach(self) -> tuple[str, str]:
+        """The address with its credentials, and the host for people, once the host takes a connection."""
+        parts = urlsplit(self.config.source)
+        if parts.scheme not in _PORTS or not parts.hostname:
+            raise self._cannot_open("the source is no address of a camera", "write rtsp://…, /dev/video… or file:…")
+        host = f"{parts.hostname}:{parts.port or _PORTS[parts.scheme]}"
+        try:
+            address = with_password(parts, self.config.password_file)
+        except OSError as err:
+            reason = f"the password file {self.config.password_file} cannot be read ({err.strerror})"
+            raise self._cannot_open(reason, "write the camera's password into it, readable for Gatehouse") from err
+        try:
+            socket.create_connection((parts.hostname, parts.port or _PORTS[parts.scheme]), _OPEN_S).close()
+        except OSError as err:
+            reason = f"{host} cannot be reached ({err.strerror or err})"
+            raise self._cannot_open(reason, "check the camera's power, its cable and its address") from err
+        return address, host
+
+    def _read(self, reader: Any, rate: float | None, backoff: Backoff) -> None:
+        """Until told to stop. Raises: LinkError when no more pictures come."""
+        due = begun = last = self._clock.mono_s()
+        number = 0
+        while not self._stopping.is_set():
+            got = reader.grab()
+            now = self._clock.mono_s()
+            if now - last > STALL_S:
+                raise LinkError(self.config.id, _stalled()[0], hint=_stalled()[1])
+            if not got:
+                if rate and number:
+                    number, begun = 0, now
+                    self._rewind(reader)
+                    continue
+                raise LinkError(self.config.id, "the stream ended", hint="the camera closed it; it is opened anew")
+            number += 1
+            if rate and self._stopping.wait(max(0.0, begun + number / rate - now)):
+                return
+            last = now = self._clock.mono_s()
+            if now < due:
+                continue
+            due = max(due + 1 / self.config.fps, now)
+            good, picture = reader.retrieve()
+            if good:
+                self._put(Frame(self._sized(picture), now))
+                backoff.reset()
+
+    def _rewind(self, reader: Any) -> None:
+        import cv2
+
+        reader.set(cv2.CAP_PROP_POS_FRAMES, 0)
+
+    def _sized(self, picture: Any) -> "npt.NDArray[np.uint8]":
+        """Zones and masks are drawn on the declared picture, so every picture is made that size."""
+        import cv2
+
+        wanted = (self.config.picture.width, self.config.picture.height)
+        found = (picture.shape[1], picture.shape[0])
+        if found == wanted:
+            return picture  # type: ignore[no-any-return]  # OpenCV's reader is untyped here
+        if not self.frames:
+            _log.info("%s: pictures of %dx%d are scaled to %dx%d", self.config.id, *found, *wanted)
+        scaled: npt.NDArray[np.uint8] = cv2.resize(picture, wanted, interpolation=cv2.INTER_AREA)
+        return scaled
+
+    def _put(self, frame: Frame) -> None:
+        with self._lock:
+            self.dropped += self._slot is not None
+            self.frames += 1
+            self._slot, self._last_s = frame, frame.mono_s
+        self._say(DeviceState.OK)
+        self._wake()
+
+    def _say(self, state: DeviceState, reason: str = "", hint: str = "") -> None:
+        with self._lock:
+            if self._said == (state, reason):
+                return
+            self._said = (state, reason)
+        self._emit(Status(DeviceId(self.config.id), state, self._clock.mono_s(), reason, hint))
+
+
+def with_password(parts: SplitResult, password_file: str | None) -> str:
+    """The address with the password of the file; a file `user:password` serves an address without a user.
+
+    The result is never to be logged or shown. Raises: OSError when the file cannot be read.
+    """
+    if password_file is None:
+        return urlunsplit(parts)
+    secret = Path(password_file).read_text("utf-8").strip()
+    user, place = parts.username, parts.netloc.rpartition("@")[2]
+    if user is None:
+        user, _, secret = secret.partition(":")
+    return urlunsplit(parts._replace(netloc=f"{quote(user, safe='%')}:{quote(secret, safe='')}@{place}"))
+
+
+def _stalled() -> tuple[str, str]:
+    return f"no pictures for {STALL_S:g} s", "check the camera and its network; it is opened anew by itself"

@@ -1,0 +1,206 @@
+"""The main process's side of the vision process: starts it, tells it its cameras, believes nothing it says unchecked.
+
+It loads no OpenCV, numpy or runtime. Everything here runs on the loop.
+"""
+
+import asyncio
+import contextlib
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from agent.observations import Observation
+from agent.settings import Camera, Settings
+from agent.vision.wire import Failed, Stats, WatchedCamera, WorkerConfig, decode, encode
+from drivers.base import Backoff, Clock, DeviceId, DeviceState, Emit, FrameError, LinkError, Status
+from drivers.camera import CameraSource
+
+_log = logging.getLogger(__name__)
+
+_START_S = 30.0
+"""A cold start of numpy, OpenCV and the model on a Pi takes some seconds."""
+_TERM_S = 0.5
+_CHUNK = 65536
+
+Observe: TypeAlias = Callable[[Observation], None]
+_Connection: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class VisionClient:
+    """`observe` and `emit` take at once, on the loop. `run` ends only by cancellation, the child ended within a second.
+
+    Without cameras no process is started. `stats` is the worker's latest word about its work, `pid` the child's.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock, observe: Observe, emit: Emit) -> None:
+        self._cameras = settings.cameras
+        self._config = settings.vision
+        self._path = settings.run.folder / "vision.sock"
+        self._clock = clock
+        self._observe = observe
+        self._emit = emit
+        self._said: dict[DeviceId, tuple[DeviceState, str]] = {}
+        self.stats: Stats | None = None
+        self.pid: int | None = None
+
+    @property
+    def serves(self) -> frozenset[DeviceId]:
+        return frozenset(DeviceId(camera.id) for camera in self._cameras)
+
+    async def run(self) -> None:
+        if not self._cameras:
+            await asyncio.get_running_loop().create_future()
+        backoff = Backoff(first_s=0.5, ceiling_s=30.0)
+        self._say_of_all(DeviceState.STARTING)
+        while True:
+            try:
+                await self._session(backoff)
+            except (LinkError, FrameError) as err:
+                self._say_of_all(DeviceState.FAULT, err.reason, err.hint)
+            except OSError as err:
+                reason = f"the vision process cannot be started: {err.strerror or err}"
+                self._say_of_all(DeviceState.FAULT, reason, f"check the folder {self._path.parent} and free memory")
+            await self._clock.sleep(backoff.next_s())
+
+    async def _session(self, backoff: Backoff) -> None:
+        """One life of the child. Raises: LinkError, FrameError or OSError when it is over."""
+        connected: asyncio.Future[_Connection] = asyncio.get_running_loop().create_future()
+        async with contextlib.AsyncExitStack() as stack:
+            server = await self._listen(connected)
+            stack.callback(self._path.unlink, missing_ok=True)
+            stack.callback(server.close)
+            child = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "agent.vision.worker", str(self._path),
+                stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+            )  # fmt: skip
+            self.pid = child.pid
+            log = asyncio.create_task(_log_lines(child), name="vision:log")
+            stack.push_async_callback(self._end, child, log)
+            reader, writer = await self._connection(child, connected)
+            stack.callback(writer.close)
+            writer.write(encode(self._worker_config()))
+            await self._listen_to(reader, backoff)
+            # The stream has ended; a child that is ending by itself gets time to say how.
+            with contextlib.suppress(TimeoutError):
+                async with self._clock.timeout(_TERM_S):
+                    await child.wait()
+            raise LinkError("vision", f"the vision process {_how(child.returncode)}", hint="it is started again")
+
+    async def _listen(self, connected: "asyncio.Future[_Connection]") -> asyncio.Server:
+        def on_connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            if connected.done():
+                writer.close()
+            else:
+                connected.set_result((reader, writer))
+
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._path.unlink(missing_ok=True)
+        server = await asyncio.start_unix_server(on_connect, self._path)
+        self._path.chmod(0o600)
+        return server
+
+    async def _connection(
+        self, child: asyncio.subprocess.Process, connected: "asyncio.Future[_Connection]"
+    ) -> _Connection:
+        exited = asyncio.create_task(child.wait(), name="vision:exit")
+        try:
+            async with self._clock.timeout(_START_S):
+                ends: set[asyncio.Future[Any]] = {exited, connected}
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        except TimeoutError as err:
+            raise LinkError("vision", f"the vision process is silent for {_START_S:g} s", hint="see the log") from err
+        finally:
+            exited.cancel()
+        if not connected.done():
+            raise LinkError("vision", f"the vision process {_how(child.returncode)}", hint="see the log")
+        return connected.result()
+
+    async def _listen_to(self, reader: asyncio.StreamReader, backoff: Backoff) -> None:
+        """Until the stream ends. Raises: FrameError for nonsense, LinkError when the worker cannot work."""
+        buffer = bytearray()
+        while chunk := await _read(reader):
+            buffer += chunk
+            used = 1
+            while used:
+                used, message = decode(buffer)
+                del buffer[:used]
+                if isinstance(message, Failed):
+                    raise LinkError("vision", message.reason, hint=message.hint)
+                if isinstance(message, Observation):
+                    self._demand_ours(message.camera)
+                    self._observe(message)
+                    backoff.reset()
+                elif isinstance(message, Status):
+                    self._demand_ours(message.device)
+                    self._say(message)
+                elif isinstance(message, Stats):
+                    self.stats = message
+                elif message is not None:
+                    raise FrameError("vision", "the vision process sent a configuration")
+
+    async def _end(self, child: asyncio.subprocess.Process, log: "asyncio.Task[None]") -> None:
+        """SIGTERM, then SIGKILL; the child is gone afterwards."""
+        if child.returncode is None:
+            child.terminate()
+            try:
+                async with self._clock.timeout(_TERM_S):
+                    await child.wait()
+            except TimeoutError:
+                child.kill()
+                await child.wait()
+        self.pid = None
+        await log
+
+    def _worker_config(self) -> WorkerConfig:
+        return WorkerConfig(
+            cameras=tuple(_watched(camera) for camera in self._cameras),
+            model=self._config.model,
+            runtime=self._config.runtime.value,
+            threads=self._config.threads,
+            min_score=self._config.min_score,
+            infer_every_s=self._config.infer_every_s,
+        )
+
+    def _demand_ours(self, camera: DeviceId) -> None:
+        if camera not in self.serves:
+            raise FrameError("vision", f"the vision process speaks of the unknown camera {camera[:40]}")
+
+    def _say_of_all(self, state: DeviceState, reason: str = "", hint: str = "") -> None:
+        for camera in self._cameras:
+            self._say(Status(DeviceId(camera.id), state, self._clock.mono_s(), reason, hint))
+
+    def _say(self, status: Status) -> None:
+        if self._said.get(status.device) != (status.state, status.reason):
+            self._said[status.device] = (status.state, status.reason)
+            self._emit(status)
+
+
+async def _read(reader: asyncio.StreamReader) -> bytes:
+    """Empty when the stream has ended, cleanly or not: a killed child may leave a reset connection."""
+    try:
+        return await reader.read(_CHUNK)
+    except ConnectionError:
+        return b""
+
+
+async def _log_lines(child: asyncio.subprocess.Process) -> None:
+    """The child's stderr into our log; a line without end is cut where the buffer ends."""
+    assert child.stderr is not None
+    rest = b""
+    while chunk := await child.stderr.read(4096):
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            _log.info("worker: %s", line.decode("utf-8", "replace"))
+        rest = rest[:4096]
+
+
+def _how(code: int | None) -> str:
+    if code is None:
+        return "closed its connection"
+    return f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
+
+
+def _watched(camera: Camera) -> WatchedCamera:
+    source = CameraSource.model_validate({name: getattr(camera, name) for name in CameraSource.model_fields})
+    return WatchedCamera(source=source, privacy=camera.privacy)

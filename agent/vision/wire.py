@@ -1,0 +1,134 @@
+"""Frames between the main process and the vision process, over one Unix socket.
+
+    +--------------------+----------+------------------+
+    | length, 4 bytes BE | type, 1  | JSON, `length`   |
+    +--------------------+----------+------------------+
+
+Pure: bytes in, `(used, message)` out. The vision process decodes hostile pictures, so the main process believes
+nothing it says: what is no message raises FrameError, and the client ends that process.
+"""
+
+import math
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Annotated, Final, TypeAlias
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from agent.observations import Observation
+from drivers.base import Confined, FrameError, Status
+from drivers.camera import CameraSource
+
+MAX_BODY: Final = 1 << 20
+"""Far above the largest message (an observation of a crowd is some 20 KB), far below what would hurt."""
+
+_HEAD = struct.Struct(">IB")
+
+Polygon = Annotated[tuple[tuple[float, float], ...], Field(min_length=3)]
+
+
+class WatchedCamera(Confined):
+    """What the vision process knows of a camera: no names, no zones."""
+
+    source: CameraSource
+    privacy: tuple[Polygon, ...] = ()
+
+
+class WorkerConfig(Confined):
+    """The first frame, from the main process; the worker says nothing before it."""
+
+    cameras: Annotated[tuple[WatchedCamera, ...], Field(min_length=1)]
+    model: str
+    runtime: str
+    threads: int
+    min_score: float
+    infer_every_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The worker cannot work at all (model, runtime) and ends."""
+
+    reason: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Sums since the worker started; CPU seconds, resident memory in KiB."""
+
+    frames: int
+    dropped: int
+    moving: int
+    inferences: int
+    cpu_s: float
+    motion_cpu_s: float
+    inference_cpu_s: float
+    rss_kib: int
+    runtime: str
+
+
+Message: TypeAlias = WorkerConfig | Observation | Status | Stats | Failed
+
+
+class FrameType(IntEnum):
+    CONFIG = 1
+    OBSERVATION = 2
+    STATUS = 3
+    STATS = 4
+    FAILED = 5
+
+
+_TYPES: Mapping[FrameType, type[Message]] = {
+    FrameType.CONFIG: WorkerConfig,
+    FrameType.OBSERVATION: Observation,
+    FrameType.STATUS: Status,
+    FrameType.STATS: Stats,
+    FrameType.FAILED: Failed,
+}
+_NUMBERS = {kind: number for number, kind in _TYPES.items()}
+_ADAPTERS: Mapping[FrameType, TypeAdapter[Message]] = {
+    number: TypeAdapter[Message](kind) for number, kind in _TYPES.items()
+}
+
+
+def encode(message: Message) -> bytes:
+    number = _NUMBERS[type(message)]
+    body = _ADAPTERS[number].dump_json(message)
+    if len(body) > MAX_BODY:
+        raise FrameError("vision", f"a message of {len(body)} bytes is longer than {MAX_BODY}")
+    return _HEAD.pack(len(body), number) + body
+
+
+def decode(buffer: bytes | bytearray) -> tuple[int, Message | None]:
+    """Take one message from the front: bytes used (0 = need more) and the message.
+
+    Raises: FrameError; the stream cannot be resynchronised and is to be closed.
+    """
+    if len(buffer) < _HEAD.size:
+        return 0, None
+    length, number = _HEAD.unpack_from(buffer)
+    if length > MAX_BODY:
+        raise FrameError("vision", f"a frame claims {length} bytes, more than {MAX_BODY}")
+    if number not in _ADAPTERS:
+        raise FrameError("vision", f"a frame has the unknown type {number}")
+    used = _HEAD.size + length
+    if len(buffer) < used:
+        return 0, None
+    kind = FrameType(number)
+    try:
+        message = _ADAPTERS[kind].validate_json(bytes(buffer[_HEAD.size : used]))
+    except ValidationError as err:
+        raise FrameError("vision", f"a frame is no {_TYPES[kind].__name__}: {err.error_count()} errors") from err
+    if isinstance(message, Observation) and not _finite(message):
+        raise FrameError("vision", "an observation holds numbers that are none")
+    return used, message
+
+
+def _finite(seen: Observation) -> bool:
+    numbers = [seen.mono_s]
+    for track in seen.tracks:
+        numbers += [track.score, track.box.left, track.box.top, track.box.right, track.box.bottom]
+    return all(map(math.isfinite, numbers))
