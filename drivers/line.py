@@ -7,6 +7,7 @@ termios.error, end of file) comes out as LinkError, at the next call and at once
 
 import asyncio
 import errno
+import logging
 import os
 import stat
 import termios
@@ -27,6 +28,8 @@ SEND_LIMIT = 4096
 
 _CHUNK = 4096
 
+_log = logging.getLogger(__name__)
+
 
 class Line(Protocol):
     """What a bus needs of its port; tests give one without a kernel behind it."""
@@ -44,6 +47,10 @@ class Line(Protocol):
 
     def clear(self) -> None:
         """Forget what was received and not read."""
+        ...
+
+    def check(self) -> None:
+        """Raises: LinkError when the port is gone."""
         ...
 
     def close(self) -> None: ...
@@ -77,19 +84,19 @@ class SerialLine:
 
     def write(self, data: bytes) -> None:
         """Send without waiting; what the port does not take at once follows. Raises: LinkError."""
-        self._check()
+        self.check()
         if len(self._unsent) + len(data) > SEND_LIMIT:
             self._lose(f"port {self._port} takes no data", "check the adapter; plug it in again")
-            self._check()
+            self.check()
         idle = not self._unsent
         self._unsent += data
         if idle:
             self._writable()
-            self._check()
+            self.check()
 
     async def read(self) -> bytes:
         while not self._received:
-            self._check()
+            self.check()
             self._arrived.clear()
             await self._arrived.wait()
         data = bytes(self._received)
@@ -98,6 +105,10 @@ class SerialLine:
 
     def clear(self) -> None:
         self._received.clear()
+
+    def check(self) -> None:
+        if self._lost is not None:
+            raise LinkError(self._device, self._lost.reason, hint=self._lost.hint)
 
     def close(self) -> None:
         """Release the port; unsent bytes are dropped, for the kernel would wait for them."""
@@ -113,10 +124,10 @@ class SerialLine:
         except BlockingIOError:
             return
         except OSError as error:
-            self._lose(f"port {self._port} is gone: {error.strerror}", _UNPLUGGED)
+            self._unplugged(error)
             return
         if not data:
-            self._lose(f"port {self._port} is gone: hung up", _UNPLUGGED)
+            self._unplugged(None)
             return
         self.read_mono_s = self._clock.mono_s()
         self._received += data
@@ -130,13 +141,17 @@ class SerialLine:
         except BlockingIOError:
             sent = 0
         except OSError as error:
-            self._lose(f"port {self._port} is gone: {error.strerror}", _UNPLUGGED)
+            self._unplugged(error)
             return
         del self._unsent[:sent]
         if self._unsent:
             self._loop.add_writer(self._fd, self._writable)
         else:
             self._loop.remove_writer(self._fd)
+
+    def _unplugged(self, error: OSError | None) -> None:
+        _log.info("%s: port %s: %s", self._device, self._port, error.strerror if error else "hung up")
+        self._lose(*_missing(self._port))
 
     def _lose(self, reason: str, hint: str) -> None:
         self._silence()
@@ -148,12 +163,13 @@ class SerialLine:
         self._loop.remove_reader(self._fd)
         self._loop.remove_writer(self._fd)
 
-    def _check(self) -> None:
-        if self._lost is not None:
-            raise LinkError(self._device, self._lost.reason, hint=self._lost.hint)
 
-
-_UNPLUGGED = "check the adapter's plug and power; the agent opens the port again by itself"
+def _missing(port: str) -> tuple[str, str]:
+    """Reason and hint of a port that is not there, or no longer: the same, so that one outage is one state."""
+    return (
+        f"port {port} is missing",
+        "check the adapter's plug and power, and the name with: ls -l /dev/serial/by-path/",
+    )
 
 
 def _wait_for_one_byte(fd: int) -> None:
@@ -176,10 +192,7 @@ def _link_errors(device: str, port: str) -> Iterator[None]:
 def _explain(port: str, error: Exception) -> tuple[str, str]:
     number = error.args[0] if error.args and isinstance(error.args[0], int) else getattr(error, "errno", None)
     if number == errno.ENOENT or not Path(port).exists():
-        return (
-            f"port {port} is missing",
-            "check the adapter's plug and power, and the name with: ls -l /dev/serial/by-path/",
-        )
+        return _missing(port)
     if number in (errno.EACCES, errno.EPERM):
         return f"no permission for port {port}", "add the agent's user to the group dialout, then start it again"
     if number in (errno.EBUSY, errno.EAGAIN) or "exclusively lock" in str(error):

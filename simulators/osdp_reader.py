@@ -25,7 +25,6 @@ Manipulator: TypeAlias = Callable[[bytes], bytes]
 
 _WAIT_S = 10.0
 _REFRESHES = 3  # refreshes in which libosdp takes a command and answers it
-_LED_CANCEL, _LED_SET = 1, 2
 _GREEN = 2
 _CAPABILITIES = (
     (osdp_sys.CAP_OUTPUT_CONTROL, 1, 2),
@@ -47,9 +46,9 @@ class Seen:
     @property
     def cue(self) -> Cue | None:
         """The cue an LED command shows to the person."""
-        if self.what != "led" or not self.values["temporary"]:
+        if self.what != "led":
             return None
-        if self.values["control_code"] == _LED_CANCEL:
+        if not self.values["temporary"]:
             return Cue.IDLE
         return Cue.GRANTED if self.values["on_color"] == _GREEN else Cue.DENIED
 
