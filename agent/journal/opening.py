@@ -1,13 +1,13 @@
 """Opening the journal's folder: one owner, a known schema, a sound file; a damaged file is set aside.
 
-`journal.lock` is held while the journal is open and says `open` or `closed`: after a clean end the long check of
-the whole file is left out. `journal.damaged` says that SQLite met damage while it ran, and why.
+`journal.lock` is held while the journal is open and says `closed` after a clean end: then the long check of the
+whole file is left out. `journal.damaged` says that SQLite met damage while it ran, and why.
 """
 
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -49,16 +49,14 @@ class FolderLock:
             hint = "Stop the other gatehouse (systemctl stop gatehouse), or name another storage.folder."
             raise ConfigError(f"journal folder {folder}: another process has it open", hint=hint) from err
         self.clean = os.read(self._fd, 16) == b"closed\n"
-        self._write(b"open\n")
+        os.ftruncate(self._fd, 0)
 
     def release(self, *, clean: bool) -> None:
+        """On a full disk the word is not written, and the next opening checks more than it need."""
         if clean:
-            self._write(b"closed\n")
+            with suppress(OSError):
+                os.pwrite(self._fd, b"closed\n", 0)
         os.close(self._fd)
-
-    def _write(self, word: bytes) -> None:
-        os.pwrite(self._fd, word, 0)
-        os.ftruncate(self._fd, len(word))
 
 
 def open_store(folder: Path, limits: Limits, bodies: Bodies, now: Callable[[], str], *, clean: bool) -> Opened:
@@ -84,8 +82,9 @@ def open_store(folder: Path, limits: Limits, bodies: Bodies, now: Callable[[], s
 
 
 def mark_damaged(folder: Path, reason: str) -> None:
-    """The next opening sets the file aside."""
-    (folder / "journal.damaged").write_text(reason)
+    """The next opening sets the file aside; where this cannot be written, it checks the whole file."""
+    with suppress(OSError):
+        (folder / "journal.damaged").write_text(reason)
 
 
 def _begin(
@@ -146,6 +145,10 @@ def _check_tail(store: Store, lane: Lane) -> None:
         raise DamagedError(f"{lane}: the last digest differs")
     if state.last == 0 and state.digest != first_digest(store.epoch, lane):
         raise DamagedError(f"{lane}: the chain does not begin with this epoch")
+    if state.oldest == 1 and state.last > 0:
+        (first,) = store.peek(lane, 0, 1, 1)
+        if first.digest != next_digest(first_digest(store.epoch, lane), first.body):
+            raise DamagedError(f"{lane}/1: the chain does not begin with this epoch")
     for before, entry in pairwise(tail):
         if entry.sequence == before.sequence + 1 and entry.digest != next_digest(before.digest, entry.body):
             raise DamagedError(f"{lane}/{entry.sequence}: the chain is broken")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from agent.events import Kind, Lane
 from agent.journal.chain import first_digest, next_digest
-from agent.journal.database import Cell, Database
+from agent.journal.database import PAGE_BYTES, Cell, DamagedError, Database
 from agent.journal.entry import Bodies, ConfirmError, Draft, Dropped, Entry, LaneState, Limits
 
 LOWEST_FIRST = (Lane.MEDIA, Lane.TELEMETRY, Lane.ACCESS, Lane.LEDGER, Lane.FAULT, Lane.ALARM)
@@ -22,8 +22,10 @@ ROW_BYTES = 64
 """What a row takes beside its body: digest, kind, header."""
 MEDIA_WEIGHT = 64
 """How many telemetry entries a picture weighs, roughly."""
-ROWS_AT_ONCE = 64
+ROWS_AT_ONCE = 500
 """Rows of one INSERT: SQLite gives up the interpreter lock at every step, and a busy loop is slow to return it."""
+
+_KINDS = frozenset(kind.value for kind in Kind)
 
 
 @dataclass(slots=True)
@@ -52,6 +54,8 @@ class Store:
         self._cursors: dict[Lane, _Cursor] = {}
         self._changed: set[Lane] = set()
         self._tidy_on: int | None = None
+        self._spare_bytes = 0
+        """So much may be written before the size of the file is looked at again."""
         self._load()
 
     def states(self) -> dict[Lane, LaneState]:
@@ -142,14 +146,10 @@ class Store:
         for lane in Lane:
             first = first_digest(self.epoch, lane)
             last, digest, confirmed, confirmed_digest = kept.get(lane, (0, first, 0, first))
-            assert isinstance(last, int)
-            assert isinstance(digest, bytes)
-            assert isinstance(confirmed, int)
-            assert isinstance(confirmed_digest, bytes)
-            cursor = _Cursor(last, digest, confirmed, confirmed_digest, 0, 0, 0)
-            cursor.oldest = self._oldest(lane, last)
-            cursor.stored = last - cursor.oldest + 1 - self._missing(lane, cursor.oldest - 1, last)
-            cursor.waiting = last - confirmed - self._missing(lane, confirmed, last)
+            cursor = _Cursor(_int(last), _bytes(digest), _int(confirmed), _bytes(confirmed_digest), 0, 0, 0)
+            cursor.oldest = self._oldest(lane, cursor.last)
+            cursor.stored = cursor.last - cursor.oldest + 1 - self._missing(lane, cursor.oldest - 1, cursor.last)
+            cursor.waiting = cursor.last - cursor.confirmed - self._missing(lane, cursor.confirmed, cursor.last)
             self._cursors[lane] = cursor
 
     def _save(self) -> None:
@@ -183,11 +183,7 @@ class Store:
             "UNION ALL SELECT digest FROM dropped WHERE lane = ? AND last = ?",
             (sequence, lane.value, sequence),
         )
-        if not found:
-            return None
-        digest = found[0][0]
-        assert isinstance(digest, bytes)
-        return digest
+        return _bytes(found[0][0]) if found else None
 
     def _insert(self, drafts: Sequence[Draft]) -> list[Entry]:
         entries: list[Entry] = []
@@ -215,13 +211,18 @@ class Store:
         """Make room for all, and where that is not enough, choose: the reserve is for alarms and faults."""
         limits = self._limits
         need = sum(len(draft.body) + ROW_BYTES for draft in drafts)
+        if need <= self._spare_bytes and self._rows() + len(drafts) <= limits.max_entries:
+            self._spare_bytes -= need + PAGE_BYTES
+            return [True] * len(drafts)
         soft_bytes = limits.max_bytes - limits.alarm_reserve_bytes
         used, rows = self._database.used_bytes(), self._rows()
         while used + need > soft_bytes or rows + len(drafts) > limits.max_entries:
+            self._spare_bytes = 0
             if not self.make_room("bytes" if used + need > soft_bytes else "entries"):
                 break
             used, rows = self._database.used_bytes(), self._rows()
         else:
+            self._spare_bytes = (soft_bytes - used - need) // 4
             return [True] * len(drafts)
         admitted = []
         for draft in drafts:
@@ -271,10 +272,7 @@ class Store:
         unbroken = [row for place, row in enumerate(found) if row[0] == int(found[0][0]) + place]
         if len(unbroken) == len(found) < max(1, chunk // 8):
             return False  # all there is; its tombstones would soon weigh as much
-        first, last, digest = unbroken[0][0], unbroken[-1][0], unbroken[-1][1]
-        assert isinstance(first, int)
-        assert isinstance(last, int)
-        assert isinstance(digest, bytes)
+        first, last, digest = _int(unbroken[0][0]), _int(unbroken[-1][0]), _bytes(unbroken[-1][1])
         gone = self._database.execute(
             f"DELETE FROM entry_{lane} WHERE sequence BETWEEN ? AND ?",  # noqa: S608 - closed list
             (first, last),
@@ -302,9 +300,7 @@ class Store:
         )
         if not due:
             return False
-        day, name, confirmed = due[0]
-        assert isinstance(confirmed, int)
-        lane = Lane(str(name))
+        day, lane, confirmed = _int(due[0][0]), Lane(str(due[0][1])), _int(due[0][2])
         cursor = self._cursors[lane]
         if cursor.oldest <= min(confirmed, cursor.confirmed):
             self._release(lane, min(confirmed, cursor.oldest + self._limits.chunk - 1))
@@ -318,7 +314,18 @@ def _marks(rows: int) -> str:
 
 
 def _entry(lane: Lane, sequence: Cell, kind: Cell, body: Cell, digest: Cell) -> Entry:
-    assert isinstance(sequence, int)
-    assert isinstance(body, bytes)
-    assert isinstance(digest, bytes)
-    return Entry(lane, sequence, Kind(str(kind)), body, digest)
+    if kind not in _KINDS:
+        raise DamagedError(f"{lane}: an entry of unknown kind")
+    return Entry(lane, _int(sequence), Kind(kind), _bytes(body), _bytes(digest))
+
+
+def _int(cell: Cell) -> int:
+    if not isinstance(cell, int):
+        raise DamagedError("a cell that is no number")
+    return cell
+
+
+def _bytes(cell: Cell) -> bytes:
+    if not isinstance(cell, bytes):
+        raise DamagedError("a cell that holds no bytes")
+    return cell

@@ -1,0 +1,173 @@
+"""The journal's promises while the disk behaves: order, durability, cursor, bounds in memory, and its end."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from agent.events import Kind, Lane
+from agent.journal import ClosedError, ConfirmError, Health, Journal, Limits, Origin, first_digest, next_digest
+from agent.journal.store import Store
+from drivers.base import SystemClock
+from tests.clock import ManualClock
+from tests.journal import draft, everything, opened, prove_whole, until
+
+
+async def test_an_entry_is_there_with_its_number_and_digest_when_append_returns(tmp_path: Path) -> None:
+    async with opened(tmp_path) as journal:
+        first = await journal.append(draft(Lane.ALARM, 1))
+        second = await journal.append(draft(Lane.ALARM, 2))
+        other = await journal.append(draft(Lane.ACCESS, 1))
+        assert (first.sequence, second.sequence, other.sequence) == (1, 2, 1)
+        assert first.digest == next_digest(first_digest(journal.epoch, Lane.ALARM), first.body)
+        assert second.digest == next_digest(first.digest, second.body)
+        assert await journal.peek(Lane.ALARM, 0, 10) == (first, second)
+        assert await journal.peek(Lane.ALARM, 1, 10) == (second,)
+        state = journal.lanes[Lane.ALARM]
+        assert (state.last, state.confirmed, state.oldest, state.waiting) == (2, 0, 1, 2)
+        assert state.digest == second.digest
+
+
+async def test_the_first_entry_of_an_epoch_tells_how_it_began(tmp_path: Path) -> None:
+    async with opened(tmp_path) as journal:
+        assert journal.birth.origin is Origin.NEW
+        (entry,) = await journal.peek(Lane.LEDGER, 0, 10)
+        assert entry.kind is Kind.EPOCH_STARTED
+        assert journal.epoch.encode() in entry.body
+
+
+async def test_a_restart_continues_sequence_chain_and_cursor(tmp_path: Path) -> None:
+    async with opened(tmp_path) as journal:
+        epoch = journal.epoch
+        entries = [await journal.append(draft(Lane.FAULT, n)) for n in range(5)]
+        await journal.confirm(Lane.FAULT, 3, entries[2].digest)
+        before = dict(journal.lanes)
+    async with opened(tmp_path) as journal:
+        assert (journal.birth.origin, journal.epoch) == (Origin.CONTINUED, epoch)
+        assert dict(journal.lanes) == before
+        entry = await journal.append(draft(Lane.FAULT, 5))
+        assert entry.sequence == 6
+        assert entry.digest == next_digest(entries[-1].digest, entry.body)
+        await prove_whole(journal)
+
+
+async def test_many_appends_share_a_commit_and_stay_in_order(tmp_path: Path) -> None:
+    commits = 0
+
+    def count() -> None:
+        nonlocal commits
+        commits += 1
+
+    async with opened(tmp_path) as journal:
+        journal.on_commit(count)
+        entries = await asyncio.gather(*(journal.append(draft(Lane.ACCESS, n)) for n in range(500)))
+        assert [entry.sequence for entry in entries] == list(range(1, 501))
+        assert [entry.body for entry in entries] == [draft(Lane.ACCESS, n).body for n in range(500)]
+        assert commits < 50
+        await prove_whole(journal)
+
+
+async def test_peek_keeps_to_its_bytes_but_gives_at_least_one(tmp_path: Path) -> None:
+    async with opened(tmp_path) as journal:
+        for n in range(4):
+            await journal.append(draft(Lane.ALARM, n, size=1000))
+        assert [e.sequence for e in await journal.peek(Lane.ALARM, 0, 10, max_bytes=2500)] == [1, 2]
+        assert [e.sequence for e in await journal.peek(Lane.ALARM, 2, 10, max_bytes=1)] == [3]
+        assert await journal.peek(Lane.ALARM, 4, 10) == ()
+
+
+async def test_a_receipt_that_does_not_fit_releases_nothing(tmp_path: Path) -> None:
+    async with opened(tmp_path) as journal:
+        entries = [await journal.append(draft(Lane.ALARM, n)) for n in range(3)]
+        with pytest.raises(ConfirmError, match="our last is 3"):
+            await journal.confirm(Lane.ALARM, 4, None)
+        with pytest.raises(ConfirmError, match="digest"):
+            await journal.confirm(Lane.ALARM, 2, entries[2].digest)
+        assert journal.lanes[Lane.ALARM].confirmed == 0
+        await journal.confirm(Lane.ALARM, 2, entries[1].digest)
+        await journal.confirm(Lane.ALARM, 1, entries[0].digest)
+        assert (journal.lanes[Lane.ALARM].confirmed, journal.lanes[Lane.ALARM].waiting) == (2, 1)
+        with pytest.raises(ConfirmError, match="digest"):
+            await journal.confirm(Lane.ALARM, 1, entries[2].digest)
+        await journal.confirm(Lane.ALARM, 3, None)
+        assert journal.lanes[Lane.ALARM].waiting == 0
+
+
+async def test_confirmed_entries_are_kept_only_up_to_their_number(tmp_path: Path) -> None:
+    async with opened(tmp_path, Limits(keep_confirmed=50, chunk=20)) as journal:
+        await asyncio.gather(*(journal.append(draft(Lane.ACCESS, n)) for n in range(200)))
+        await journal.confirm(Lane.ACCESS, 190, None)
+        await until(journal, lambda: journal.lanes[Lane.ACCESS].oldest > 140)
+        assert [e.sequence for e in await everything(journal, Lane.ACCESS)][-10:] == list(range(191, 201))
+        await prove_whole(journal)
+
+
+async def test_over_the_queue_the_new_draft_is_refused_counted_and_alarms_have_a_reserve(tmp_path: Path) -> None:
+    heard: list[Health] = []
+    async with opened(tmp_path, Limits(queue=10, queue_reserve=5)) as journal:
+        journal.on_health(heard.append)
+        for n in range(30):
+            journal.append_nowait(draft(Lane.TELEMETRY, n))
+        for n in range(8):
+            journal.append_nowait(draft(Lane.ALARM, n))
+        await until(journal, lambda: journal.pending == 0 and bool(heard))
+        assert journal.lanes[Lane.TELEMETRY].last == 10
+        assert journal.lanes[Lane.ALARM].last == 5
+        assert heard[-1].refused == journal.health.refused == 20 + 3
+        assert len(heard) == 1
+        await prove_whole(journal)
+
+
+async def test_a_cancelled_append_is_stored_all_the_same(tmp_path: Path) -> None:
+    async with opened(tmp_path) as journal:
+        task = asyncio.create_task(journal.append(draft(Lane.ALARM, 7)))
+        await ManualClock().sleep(0)  # some turns of the loop: the draft is handed over
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        entry = await journal.append(draft(Lane.ALARM, 8))
+        assert entry.sequence == 2
+        assert (await journal.peek(Lane.ALARM, 0, 1))[0].body == draft(Lane.ALARM, 7).body
+
+
+async def test_close_writes_what_waits_and_then_takes_nothing(tmp_path: Path) -> None:
+    journal = await Journal.open(tmp_path, Limits(), SystemClock())
+    for n in range(5000):
+        journal.append_nowait(draft(Lane.TELEMETRY, n))
+    watch = asyncio.create_task(journal.run_until_failed())
+    await journal.close()
+    await watch
+    with pytest.raises(ClosedError):
+        await journal.append(draft(Lane.ALARM))
+    journal.append_nowait(draft(Lane.ALARM))
+    await ManualClock().sleep(0)
+    assert journal.health.refused == 1
+    assert "journal" not in {thread.name for thread in threading.enumerate()}
+    async with opened(tmp_path) as again:
+        assert again.lanes[Lane.TELEMETRY].last == 5000
+
+
+async def test_a_bug_in_the_thread_is_raised_to_whoever_watches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    journal = await Journal.open(tmp_path, Limits(), SystemClock())
+    watch = asyncio.create_task(journal.run_until_failed())
+    monkeypatch.setattr(Store, "write", broken)
+    with pytest.raises(ClosedError):
+        await journal.append(draft(Lane.ALARM))
+    with pytest.raises(ZeroDivisionError):
+        await watch
+    with pytest.raises(ClosedError):
+        await journal.peek(Lane.ALARM, 0, 1)
+    await journal.close()
+
+
+def test_sqlalchemy_is_loaded_only_when_a_journal_opens() -> None:
+    code = "import sys, agent.journal; sys.exit('sqlalchemy' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
