@@ -45,6 +45,13 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Subscribed:
+    """SUBACK; `refused` names the first refusal, and is empty when there is none."""
+
+    refused: str
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     reason: str
 
@@ -57,7 +64,7 @@ class _Connack:
     maximum_packet: int
 
 
-Happening: TypeAlias = Acked | Message | Closed | _Connack
+Happening: TypeAlias = Acked | Message | Subscribed | Closed | _Connack
 
 
 class Session:
@@ -92,6 +99,7 @@ class Session:
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
         client.on_message = self._on_message
+        client.on_subscribe = self._on_subscribe
         client.on_socket_close = self._on_socket_close
         client.on_socket_register_write = _later  # without it paho writes each packet at once, inside publish()
 
@@ -268,6 +276,11 @@ class Session:
 
     def _on_message(self, _client: "Client", _data: object, message: "MQTTMessage") -> None:
         self._push(Message(message.topic, bytes(message.payload)))
+
+    def _on_subscribe(
+        self, _client: "Client", _data: object, _mid: int, codes: "list[ReasonCode]", _more: "Properties"
+    ) -> None:
+        self._push(Subscribed(next((str(code) for code in codes if code.is_failure), "")))
 
     def _on_socket_close(self, _client: "Client", _data: object, sock: object) -> None:
         fd = sock.fileno() if hasattr(sock, "fileno") else -1

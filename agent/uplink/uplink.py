@@ -22,7 +22,7 @@ from agent.uplink.policy import Mark, Reconnect, Suspects, Versions
 from agent.uplink.reader import Reader
 from agent.uplink.receipts import Receipts, Trouble, TroubleCode
 from agent.uplink.schedule import Flight, Parcel, Schedule
-from agent.uplink.session import Acked, Closed, Message, Session
+from agent.uplink.session import Acked, Closed, Message, Session, Subscribed
 from drivers.base import Backoff, Clock
 
 _log = logging.getLogger(__name__)
@@ -201,6 +201,10 @@ class Uplink:
                         self._receipts.received(happening.payload)
                 case Message(topic=self._topics.request):
                     self._reader.requested(happening.payload)
+                case Subscribed(refused=refused) if refused:
+                    reason = f"the broker refuses the centre's receipts to us: {refused}"
+                    hint = "its access list must let this gateway read below gatehouse/1/down/ and its own path"
+                    self._set_link(LinkState(LinkPhase.LIMITED, reason, hint, session.version))
                 case Closed():
                     self._closed(happening)
                 case _:
