@@ -1,0 +1,188 @@
+"""Files and folders: keys, card list, models, storage. Looks only; the one file it writes it removes again."""
+
+import os
+import pwd
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+from agent.credentials import CardList, key_path
+from agent.doctor.findings import Finding, bad, ok, warn
+from agent.settings import OsdpBus, Runtime, Settings
+from agent.words import Words
+from drivers.base import ConfigError
+
+_KEYS = Words("keys", "密钥")
+_CARDS = Words("card list", "通行名单")
+_MODEL = Words("detection model", "检测模型")
+_STORAGE = Words("storage", "存储")
+_USER = "gatehouse"
+_MB = 1 << 20
+_RUNTIMES = {Runtime.LITERT: "ai_edge_litert", Runtime.TFLITE: "tflite_runtime"}
+
+
+def keys(settings: Settings) -> Iterator[Finding]:
+    """Every file that holds a secret, and what stands in the readers' keys."""
+    for bus in settings.devices:
+        for reader in bus.readers if isinstance(bus, OsdpBus) else ():
+            if reader.key_file is not None:
+                area = Words(f"key of {reader.id}", f"{reader.id} 的密钥")
+                found = secret(reader.key_file, area) or _reader_key(reader.key_file, area)
+                yield found or ok(area, f"{reader.key_file} is well", f"{reader.key_file} 正常")
+    named = [settings.centre.key_file, settings.centre.password_file]
+    named += [Path(camera.password_file) for camera in settings.cameras if camera.password_file]
+    for path in filter(None, named):
+        yield secret(path, _KEYS) or ok(_KEYS, f"{path} is well", f"{path} 正常")
+
+
+def secret(path: Path, area: Words) -> Finding | None:
+    """What is wrong with a file that nobody but the service may read; None when all is well."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return bad(
+            area,
+            Words(f"{path} is not there", f"{path} 不存在"),
+            Words(f"put it there: install -o {_USER} -g {_USER} -m 0600 FILE {path}",
+                  f"放置该文件：install -o {_USER} -g {_USER} -m 0600 文件 {path}"),
+        )  # fmt: skip
+    except OSError as err:
+        return _unreadable(path, area, err)
+    mode = stat.S_IMODE(status.st_mode)
+    if not stat.S_ISREG(status.st_mode):
+        return bad(area, Words(f"{path} is no file", f"{path} 不是文件"),
+                   Words("name the file itself", "请指定文件本身"))  # fmt: skip
+    if mode & 0o077:
+        return bad(
+            area,
+            Words(f"{path} may be read by others (mode {mode:04o})", f"{path} 可被其他用户读取（权限 {mode:04o}）"),
+            Words(f"chmod 0600 {path}", f"chmod 0600 {path}"),
+        )
+    if status.st_uid != service_user():
+        return bad(
+            area,
+            Words(f"{path} belongs to another user (id {status.st_uid})", f"{path} 属于其他用户（id {status.st_uid}）"),
+            Words(f"chown {_USER}: {path}", f"chown {_USER}: {path}"),
+        )
+    return None
+
+
+def service_user() -> int:
+    """Whose files the service reads: seen by root, the user gatehouse where there is one."""
+    if os.geteuid() != 0:
+        return os.geteuid()
+    return next((user.pw_uid for user in pwd.getpwall() if user.pw_name == _USER), 0)
+
+
+def _reader_key(path: Path, area: Words) -> Finding | None:
+    try:
+        text = path.read_text("ascii").strip()
+    except OSError as err:
+        return _unreadable(path, area, err)
+    except UnicodeDecodeError:
+        text = ""
+    if len(text) == 32 and all(digit in "0123456789abcdefABCDEF" for digit in text):
+        return None
+    return bad(
+        area,
+        Words(f"{path} does not hold 32 hexadecimal digits", f"{path} 的内容不是 32 位十六进制数"),
+        Words("write the reader's key (SCBK) as 32 hexadecimal digits and nothing else",
+              "请将读卡器密钥（SCBK）写成 32 位十六进制数，不含其他内容"),
+    )  # fmt: skip
+
+
+def _unreadable(path: Path, area: Words, err: OSError) -> Finding:
+    return bad(
+        area,
+        Words(f"{path} cannot be read: {err.strerror}", f"无法读取 {path}：{err.strerror}"),
+        Words(
+            f"run the doctor as that user: sudo -u {_USER} gatehouse doctor",
+            f"请以服务用户运行：sudo -u {_USER} gatehouse doctor",
+        ),
+    )
+
+
+def cards(settings: Settings) -> Iterator[Finding]:
+    path = settings.access.credentials_file
+    if path is None:
+        if settings.doors:
+            yield warn(
+                _CARDS,
+                Words("none is named: every card is denied", "未指定名单：所有卡都会被拒绝"),
+                Words("set access.credentials_file", "请填写 access.credentials_file"),
+            )
+        return
+    try:
+        count = len(CardList.load(path))
+    except (ConfigError, OSError) as err:
+        hint = getattr(err, "hint", "") or f"see who may read {path}"
+        yield bad(
+            _CARDS,
+            Words(str(err), f"{path} 不可用：{err}"),
+            Words(hint, "请用 gatehouse card 录入卡片，或从备份恢复名单及其密钥"),
+        )
+        return
+    yield secret(key_path(path), _CARDS) or ok(_CARDS, f"{count} cards in {path}", f"{path} 中有 {count} 张卡")
+
+
+def model(settings: Settings) -> Iterator[Finding]:
+    """The model named in the settings, its file, and a runtime that can run it."""
+    if not settings.cameras:
+        return
+    from models import card
+
+    name, chosen = settings.vision.model, settings.vision.runtime
+    try:
+        path = card.verify(card.load(name))
+    except ConfigError as err:
+        yield bad(_MODEL, Words(str(err), f"模型 {name} 缺失或与校验和不符：{err}"), Words(err.hint, err.hint))
+        return
+    there = [runtime for runtime, package in _RUNTIMES.items() if find_spec(package) is not None]
+    if not there or (chosen is not Runtime.AUTO and chosen not in there):
+        yield bad(
+            _MODEL,
+            Words(f"the runtime {chosen} is not installed", f"未安装推理引擎 {chosen}"),
+            Words("install Gatehouse again: systemd/install.sh", "请重新安装：systemd/install.sh"),
+        )
+        return
+    used = there[0] if chosen is Runtime.AUTO else chosen
+    yield ok(_MODEL, f"{path.name} is the file of its card; runtime {used}", f"{path.name} 校验一致；推理引擎 {used}")
+
+
+def storage(settings: Settings) -> Iterator[Finding]:
+    folder, wanted_mb = settings.storage.folder, settings.storage.max_mb
+    if not folder.is_dir():
+        yield warn(
+            _STORAGE,
+            Words(f"{folder} is not there yet", f"{folder} 尚不存在"),
+            Words("it is made when the service starts", "服务启动时会自动创建"),
+        )
+        return
+    try:
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"gatehouse")
+            probe.flush()
+            os.fsync(probe.fileno())
+    except OSError as err:
+        yield bad(
+            _STORAGE,
+            Words(f"{folder} cannot be written: {err.strerror}", f"无法写入 {folder}：{err.strerror}"),
+            Words(f"chown -R {_USER}: {folder}, and see: df -h {folder}",
+                  f"chown -R {_USER}: {folder}，并查看：df -h {folder}"),
+        )  # fmt: skip
+        return
+    used = sum(path.stat().st_size for path in folder.glob("*") if path.is_file())
+    room_mb = (shutil.disk_usage(folder).free + used) // _MB
+    if room_mb < wanted_mb:
+        yield bad(
+            _STORAGE,
+            Words(f"{folder} has room for {room_mb} MB, storage.max_mb is {wanted_mb}",
+                  f"{folder} 可用 {room_mb} MB，而 storage.max_mb 为 {wanted_mb}"),
+            Words("make room on the disk, or lower storage.max_mb", "请清理磁盘，或减小 storage.max_mb"),
+        )  # fmt: skip
+        return
+    yield ok(_STORAGE, f"{folder} can be written, {room_mb} MB free for at most {wanted_mb}",
+             f"{folder} 可写，可用 {room_mb} MB，上限 {wanted_mb} MB")  # fmt: skip
