@@ -1,13 +1,12 @@
 """Owns the lifetimes of devices, and the one boundary at which a bug of a part stops that part only.
 
-`Exception` is caught here and nowhere else: what comes through is written to the log with its traceback, and
+`Exception` is met here and nowhere else: what comes through is written to the log with its traceback, and
 whoever set the boundary makes it visible.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 
 from drivers.base import Backoff, Clock, Device, DeviceState, Emit, Status
 
@@ -18,14 +17,22 @@ WELL_AFTER_S = 60.0
 BUG_HINT = "a bug in Gatehouse, not in the installation: it is tried again by itself; send the log to the maintainers"
 
 
-@contextmanager
-def boundary(part: str, on_bug: Callable[[str], None]) -> Iterator[None]:
-    """Ends the block at an unexpected exception, logs it, and tells `on_bug` in one line what it was."""
-    try:
-        yield
-    except Exception as err:  # noqa: BLE001 - the one task boundary of the agent
-        _log.exception("%s: bug", part)
-        on_bug(f"bug: {type(err).__name__}: {err}")
+class Boundary:
+    """Ends its block at an unexpected exception, logs it, and tells `on_bug` in one line what it was."""
+
+    def __init__(self, part: str, on_bug: Callable[[str], None]) -> None:
+        self._part = part
+        self._on_bug = on_bug
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _: object, err: BaseException | None, __: object) -> bool:
+        if not isinstance(err, Exception):
+            return False
+        _log.error("%s: bug", self._part, exc_info=err)
+        self._on_bug(f"bug: {type(err).__name__}: {err}")
+        return True
 
 
 class Supervisor:
@@ -58,7 +65,7 @@ class Supervisor:
         """Run it until it ends, which it never should; returns what happened."""
         problems: list[str] = []
         try:
-            with boundary(device.id, problems.append):
+            with Boundary(device.id, problems.append):
                 await device.run(emit)
         except asyncio.CancelledError:
             task = asyncio.current_task()

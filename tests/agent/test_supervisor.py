@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from agent.supervisor import WELL_AFTER_S, Supervisor, boundary
+from agent.supervisor import WELL_AFTER_S, Boundary, Supervisor
 from drivers.base import DeviceId, DeviceState, Emit, Output, PointId, Reading, Report, Status
 from tests.clock import ManualClock
 
@@ -134,6 +134,6 @@ async def test_after_a_good_while_the_first_retry_is_quick_again() -> None:
 def test_the_boundary_lets_cancellation_and_exits_through() -> None:
     problems: list[str] = []
     for error in (asyncio.CancelledError, SystemExit, KeyboardInterrupt):
-        with pytest.raises(error), boundary("part", problems.append):
+        with pytest.raises(error), Boundary("part", problems.append):
             raise error
     assert problems == []
