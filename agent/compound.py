@@ -71,9 +71,9 @@ class Compound:
         devices: Iterable[Device],
         clock: Clock,
         *,
-        record: Callable[[Event], None],
-        on_status: Callable[[Status], None] = lambda _: None,
-        on_reading: Callable[[Reading], None] = lambda _: None,
+        record: Callable[[Event], object],
+        on_status: Callable[[Status], object] = lambda _: None,
+        on_reading: Callable[[Reading], object] = lambda _: None,
     ) -> None:
         self._clock = clock
         self._record = record
@@ -121,13 +121,15 @@ class Compound:
             else:
                 await self._rest()
 
-    def stop_acting(self) -> None:
+    def hold_outputs(self) -> None:
         """From now on no output is moved: devices are about to put theirs in their safe state."""
         self._outputs.stop()
 
-    def drain(self) -> None:
-        """Once `run` has ended: steps the rules through what still waits, so that it is recorded."""
-        self._take(QUEUE)
+    async def drain(self) -> None:
+        """Steps the rules through what still waits, so that it is recorded; `run` may go on or have ended."""
+        while len(self._inbox):
+            self._take(BATCH)
+            await self._clock.sleep(0)
 
     def snapshot(self) -> Mapping[str, JsonValue]:
         """What is known now, as plain data."""
