@@ -14,6 +14,7 @@ Everything here is plain data or a Protocol; nothing holds a lock, and nothing r
 
 import asyncio
 import ctypes
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -217,6 +218,23 @@ class Status:
 Report: TypeAlias = Reading | Status
 Emit: TypeAlias = Callable[[Report], None]
 """Takes a report on the loop's thread, at once, without blocking and without raising."""
+
+
+class Standing:
+    """The standing of one device: emits and logs its Status on every change, and only then."""
+
+    def __init__(self, device: DeviceId, clock: Clock, emit: Emit, log: logging.Logger) -> None:
+        self._device, self._clock, self._emit, self._log = device, clock, emit, log
+        self._last: tuple[DeviceState, str] | None = None
+        self.become(DeviceState.STARTING)
+
+    def become(self, state: DeviceState, reason: str = "", hint: str = "") -> None:
+        if self._last == (state, reason):
+            return
+        self._last = (state, reason)
+        level = logging.WARNING if state is DeviceState.FAULT else logging.INFO
+        self._log.log(level, "%s: %s%s%s", self._device, state, reason and ": ", reason)
+        self._emit(Status(self._device, state, self._clock.mono_s(), reason, hint))
 
 
 # ---------------------------------------------------------------- what devices do

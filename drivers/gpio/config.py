@@ -1,4 +1,4 @@
-"""GPIO lines through the kernel's character device (gpiod >= 2)."""
+"""What a compound's file says about a GPIO chip."""
 
 from enum import StrEnum
 from typing import Annotated, Literal

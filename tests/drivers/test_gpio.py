@@ -1,0 +1,279 @@
+"""One set of promises for both ways to a GPIO line: the line server, and the kernel's interface through gpiod."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import pytest
+
+from drivers.base import Cue, DeviceFault, DeviceId, DeviceState, PointId, Reading, Signal, Status, Switch, SystemClock
+from drivers.gpio import Active, Bias, GpioChip, GpioInput, GpioLines, GpioOutput, put_outputs_safe
+from simulators.gpio_lines import SimGpioLines
+from tests.drivers.reports import WAIT_S, Reports
+from tests.gpio_shim.kernel_chip import KernelChild, child_environment, gpio_shim, put_outputs_safe_in_child
+
+__all__ = ["gpio_shim"]
+
+INPUTS = (
+    GpioInput(id="contact", line="GPIO17", bias=Bias.PULL_UP, debounce_ms=5),
+    GpioInput(id="rex", line=27, active=Active.LOW, bias=Bias.PULL_UP, debounce_ms=5),
+    GpioInput(id="raw", line=22, bias=Bias.PULL_DOWN, debounce_ms=0),
+)
+OUTPUTS = (
+    GpioOutput(id="lock", line=5),
+    GpioOutput(id="magnet", line=6, active=Active.LOW, safe=True),
+)
+NAMES = {f"GPIO{n}": n for n in range(28)}
+
+
+class Chip:
+    """A chip on the wire and a device that serves it."""
+
+    def __init__(self, folder: Path, shim: Path | None) -> None:
+        self.reports = Reports()
+        self.socket = folder / "lines"
+        self.sim = SimGpioLines(self.socket, NAMES)
+        self._environment = child_environment(shim, self.socket) if shim else None
+        self.address = "simulated" if shim else f"unix:{self.socket}"
+        self.device: GpioLines | KernelChild
+
+    def config(self, **changes: object) -> GpioChip:
+        given = {"driver": "gpio", "id": "gpio", "chip": self.address, "inputs": INPUTS, "outputs": OUTPUTS}
+        return GpioChip.model_validate(given | changes)
+
+    @asynccontextmanager
+    async def running(self, **changes: object) -> AsyncIterator[Reports]:
+        config = self.config(**changes)
+        if self._environment:
+            self.device = KernelChild(config, self.reports, self._environment)
+            work = self.device.run()
+        else:
+            self.device = GpioLines(config, SystemClock())
+            work = self.device.run(self.reports.emit)
+        task = asyncio.create_task(work)
+        try:
+            yield self.reports
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+    def switch(self, point: str, on: bool, for_s: float | None = None) -> None:
+        self.device.apply(Switch(DeviceId("gpio"), PointId(point), on, for_s))
+
+    async def refusal(self, point: str) -> str:
+        """Switch an output that cannot be, and return what is said."""
+        if isinstance(self.device, KernelChild):
+            self.switch(point, on=True)
+            async with asyncio.timeout(WAIT_S):
+                return await self.device.refusals.get()
+        with pytest.raises(DeviceFault) as refused:
+            self.switch(point, on=True)
+        return refused.value.reason
+
+    async def put_outputs_safe(self) -> None:
+        if self._environment:
+            await put_outputs_safe_in_child(self.config(), self._environment)
+        else:
+            await asyncio.to_thread(put_outputs_safe, self.config())
+
+
+@pytest.fixture(params=["server", "kernel"])
+def shim(request: pytest.FixtureRequest) -> Path | None:
+    return request.getfixturevalue("gpio_shim") if request.param == "kernel" else None
+
+
+@pytest.fixture
+async def chip(shim: Path | None, tmp_path: Path) -> AsyncIterator[Chip]:
+    found = Chip(tmp_path, shim)
+    async with found.sim:
+        yield found
+
+
+async def test_states_at_the_request_are_readings(chip: Chip) -> None:
+    chip.sim.drive(27, False)
+    async with chip.running() as reports:
+        await reports.status(DeviceState.OK)
+        assert (await reports.reading("contact")).value is True
+        assert (await reports.reading("rex")).value is True
+        assert (await reports.reading("raw")).value is False
+
+
+async def test_edges_become_readings_with_the_kernels_time(chip: Chip) -> None:
+    async with chip.running() as reports:
+        await reports.reading("raw", value=False)
+        with _between() as times:
+            chip.sim.drive(22, True)
+            chip.sim.drive("GPIO17", False)
+            raw = await reports.reading("raw", value=True)
+            contact = await reports.reading("contact", value=False)
+        assert times[0] <= raw.mono_s <= contact.mono_s <= times[1]
+
+
+async def test_active_low_turns_the_reading_over(chip: Chip) -> None:
+    async with chip.running() as reports:
+        await reports.reading("rex", value=False)
+        chip.sim.drive(27, False)
+        await reports.reading("rex", value=True)
+
+
+async def test_bounces_within_the_period_are_one_change(chip: Chip) -> None:
+    async with chip.running() as reports:
+        await reports.reading("raw")
+        for level in (False, True, False, True, False):
+            chip.sim.drive("GPIO17", level)
+        await reports.reading("contact", value=False)
+        assert reports.values("contact") == [True, False]
+
+
+async def test_lost_edges_are_made_good_by_reading_the_lines(chip: Chip) -> None:
+    async with chip.running() as reports:
+        await reports.reading("raw", value=False)
+        chip.sim.lose_edges(1)
+        chip.sim.drive(27, False)
+        await chip.sim.wait_lost()
+        chip.sim.drive(22, True)
+        await reports.reading("rex", value=True)
+
+
+async def test_outputs_begin_safe_act_and_end_safe(chip: Chip) -> None:
+    async with chip.running() as reports:
+        await reports.status(DeviceState.OK)
+        assert (chip.sim.level(5), chip.sim.level(6)) == (False, False)
+        chip.switch("lock", on=True)
+        chip.switch("magnet", on=False)
+        await _level(chip, 5, True)
+        await _level(chip, 6, True)
+    await _level(chip, 5, False)
+    await _level(chip, 6, False)
+
+
+async def test_an_output_for_a_time_turns_back(chip: Chip) -> None:
+    async with chip.running() as reports:
+        await reports.status(DeviceState.OK)
+        chip.switch("lock", on=True, for_s=0.1)
+        await _level(chip, 5, True)
+        await _level(chip, 5, False)
+
+
+async def test_a_new_order_replaces_the_running_time(chip: Chip) -> None:
+    async with chip.running() as reports:
+        await reports.status(DeviceState.OK)
+        chip.switch("lock", on=True, for_s=0.05)
+        chip.switch("lock", on=True)
+        chip.switch("magnet", on=False, for_s=0.1)
+        await _level(chip, 6, True)
+        await _level(chip, 6, False)
+        assert chip.sim.level(5) is True
+
+
+async def test_an_unknown_output_is_refused(chip: Chip) -> None:
+    async with chip.running() as reports:
+        await reports.status(DeviceState.OK)
+        assert "no such output" in await chip.refusal("siren")
+
+
+async def test_a_line_in_use_is_a_fault_that_names_the_holder(chip: Chip) -> None:
+    chip.sim.hold(5, "fancontrol")
+    async with chip.running() as reports:
+        fault = await reports.status(DeviceState.FAULT)
+        assert "line 5 by fancontrol" in fault.reason
+        assert "gpioinfo" in fault.hint
+        assert "fancontrol" in await chip.refusal("lock")
+        chip.sim.let_go(5)
+        await reports.status(DeviceState.OK)
+
+
+async def test_an_unplugged_chip_is_a_fault_and_comes_back_safe(chip: Chip) -> None:
+    async with chip.running() as reports:
+        await reports.status(DeviceState.OK)
+        chip.switch("lock", on=True)
+        await _level(chip, 5, True)
+        await chip.sim.unplug()
+        fault = await reports.status(DeviceState.FAULT)
+        assert fault.reason
+        assert fault.hint
+        chip.sim.drive("GPIO17", False)
+        await chip.sim.plug()
+        await reports.status(DeviceState.OK)
+        await reports.reading("contact", value=False)
+        assert chip.sim.level(5) is False
+
+
+async def test_a_missing_chip_is_waited_for(chip: Chip) -> None:
+    await chip.sim.unplug()
+    async with chip.running() as reports:
+        fault = await reports.status(DeviceState.FAULT)
+        assert "no GPIO chip" in fault.reason
+        await chip.sim.plug()
+        await reports.status(DeviceState.OK)
+
+
+@pytest.mark.parametrize("line", ["GPIO99", 64])
+async def test_a_missing_line_is_a_fault_that_names_it(chip: Chip, line: int | str) -> None:
+    async with chip.running(inputs=(GpioInput(id="door", line=line),)) as reports:
+        fault = await reports.status(DeviceState.FAULT)
+        assert f"no line {line}" in fault.reason
+        assert fault.hint
+
+
+async def test_a_chip_is_found_by_the_name_of_a_line(chip: Chip) -> None:
+    address = chip.address if chip.address.startswith("unix:") else "GPIO3"
+    async with chip.running(chip=address) as reports:
+        await reports.status(DeviceState.OK)
+
+
+async def test_outputs_are_put_safe_without_an_agent(chip: Chip) -> None:
+    chip.sim.drive(6, True)
+    await chip.put_outputs_safe()
+    assert (chip.sim.level(5), chip.sim.level(6)) == (False, False)
+
+
+async def test_every_status_is_a_change(chip: Chip) -> None:
+    await chip.sim.unplug()
+    async with chip.running() as reports:
+        await reports.status(DeviceState.FAULT)
+        await chip.sim.plug()
+        await reports.status(DeviceState.OK)
+    states = [report.state for report in reports.all if isinstance(report, Status)]
+    assert states == [DeviceState.STARTING, DeviceState.FAULT, DeviceState.OK]
+
+
+async def test_a_cue_is_no_gpio_matter(tmp_path: Path) -> None:
+    device = GpioLines(Chip(tmp_path, None).config(), SystemClock())
+    with pytest.raises(DeviceFault, match="no such output"):
+        device.apply(Signal(DeviceId("gpio"), Cue.GRANTED))
+
+
+async def test_a_server_that_says_nothing_is_a_fault(tmp_path: Path) -> None:
+    """A socket that takes the connection and never answers costs two seconds a try, not the loop."""
+    reports = Reports()
+    silent = Path(tmp_path, "silent")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(str(silent))
+        listener.listen()
+        device = GpioLines(Chip(tmp_path, None).config(chip=f"unix:{silent}"), SystemClock())
+        task = asyncio.create_task(device.run(reports.emit))
+        fault = await reports.status(DeviceState.FAULT)
+        task.cancel()
+        await asyncio.wait([task])
+    assert "does not answer" in fault.reason
+
+
+def test_readings_are_of_the_configured_device(tmp_path: Path) -> None:
+    device = GpioLines(Chip(tmp_path, None).config(), SystemClock())
+    assert device.serves == {device.id} == {"gpio"}
+    assert Reading(device.id, PointId("contact"), value=True, mono_s=0.0).ref == "gpio/contact"
+
+
+async def _level(chip: Chip, line: int, level: bool) -> None:
+    async with asyncio.timeout(WAIT_S):
+        await chip.sim.wait_level(line, level)
+
+
+@contextmanager
+def _between() -> Iterator[list[float]]:
+    times = [SystemClock().mono_s()]
+    yield times
+    times.append(SystemClock().mono_s())

@@ -1,0 +1,46 @@
+"""Runs a GpioLines in a process of its own, by the kernel's interface: reports out, outputs in, as lines of JSON."""
+
+import asyncio
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from drivers.base import DeviceFault, DeviceId, PointId, Switch, SystemClock
+from drivers.gpio import GpioChip, GpioLines, kernel, put_outputs_safe
+
+
+def say(kind: str, fields: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps({"is": kind, **fields}) + "\n")
+    sys.stdout.flush()
+
+
+async def run(config: GpioChip) -> None:
+    device = GpioLines(config, SystemClock())
+    loop = asyncio.get_running_loop()
+    running = asyncio.create_task(device.run(lambda report: say(type(report).__name__, asdict(report))))
+
+    def order() -> None:
+        lines = os.read(0, 4096)
+        if not lines:
+            running.cancel()
+        for line in lines.splitlines():
+            point, on, for_s = json.loads(line)
+            try:
+                device.apply(Switch(DeviceId(config.id), PointId(point), on, for_s))
+            except DeviceFault as error:
+                say("Fault", {"reason": error.reason})
+
+    loop.add_reader(0, order)
+    await asyncio.wait([running])
+    loop.remove_reader(0)
+
+
+if __name__ == "__main__":
+    chip = GpioChip.model_validate_json(sys.argv[1])
+    kernel.DEVICES = Path(os.environ["GPIO_SHIM_CHIP"]).parent
+    if sys.argv[2:] == ["safe"]:
+        put_outputs_safe(chip)
+    else:
+        asyncio.run(run(chip))

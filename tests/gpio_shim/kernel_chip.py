@@ -1,0 +1,89 @@
+"""The real gpiod package over simulated lines: builds the shim and runs a GpioLines in a child process."""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from drivers.base import DeviceId, DeviceState, PointId, Reading, Status, Switch
+from drivers.gpio import GpioChip
+from tests.conftest import need
+from tests.drivers.reports import Reports
+
+_HERE = Path(__file__).parent
+_CHILD = [sys.executable, "-m", "tests.gpio_shim.child"]
+
+
+@pytest.fixture(scope="session")
+def gpio_shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The compiled shim, to be preloaded."""
+    need(shutil.which("cc"), "a C compiler (cc)")
+    built = tmp_path_factory.mktemp("shim") / "gpio_shim.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", built, _HERE / "shim.c"], check=True)
+    return built
+
+
+def child_environment(shim: Path, socket: Path) -> dict[str, str]:
+    """The chip of the child is a path beside the socket."""
+    chip = socket.with_name("gpiochip0")
+    chip.touch()
+    return {**os.environ, "LD_PRELOAD": str(shim), "GPIO_SHIM_CHIP": str(chip), "GPIO_SHIM_SOCKET": str(socket)}
+
+
+class KernelChild:
+    """A `GpioLines` in a child process, driven from here."""
+
+    def __init__(self, config: GpioChip, reports: Reports, environment: dict[str, str]) -> None:
+        self._config = config
+        self._reports = reports
+        self._environment = environment
+        self.refusals: asyncio.Queue[str] = asyncio.Queue()
+
+    async def run(self) -> None:
+        """Run until cancelled; the child then ends by itself, in order."""
+        process = await asyncio.create_subprocess_exec(
+            *_CHILD,
+            self._config.model_dump_json(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=self._environment,
+        )
+        assert process.stdin
+        assert process.stdout
+        self._stdin = process.stdin
+        try:
+            while line := await process.stdout.readline():
+                self._take(json.loads(line))
+            raise AssertionError(f"the child has ended: {await process.wait()}")
+        finally:
+            process.stdin.close()
+            await process.wait()
+            await process.stdout.read()
+
+    def apply(self, output: Switch) -> None:
+        self._stdin.write(json.dumps([output.point, output.on, output.for_s]).encode() + b"\n")
+
+    def _take(self, found: dict[str, object]) -> None:
+        what = found.pop("is")
+        if what == "Fault":
+            self.refusals.put_nowait(str(found["reason"]))
+            return
+        device, mono_s = DeviceId(str(found["device"])), float(str(found["mono_s"]))
+        if what == "Reading":
+            self._reports.emit(Reading(device, PointId(str(found["point"])), bool(found["value"]), mono_s))
+        else:
+            state = DeviceState(str(found["state"]))
+            self._reports.emit(Status(device, state, mono_s, str(found["reason"]), str(found["hint"])))
+
+
+def put_outputs_safe_in_child(config: GpioChip, environment: dict[str, str]) -> asyncio.Future[int]:
+    return asyncio.ensure_future(
+        asyncio.to_thread(
+            lambda: subprocess.run([*_CHILD, config.model_dump_json(), "safe"], env=environment, check=True).returncode
+        )
+    )
