@@ -18,6 +18,7 @@ gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402 - versions are chosen before the import
 
 PATH = "/clip"
+_LOOK_NS = 200_000_000
 _READ = (
     "filesrc name=file ! qtdemux ! h264parse config-interval=-1 ! "
     "video/x-h264,stream-format=byte-stream,alignment=au ! appsink name=sink sync=false"
@@ -38,9 +39,13 @@ class Clip:
         sink = pipeline.get_by_name("sink")
         pipeline.set_state(Gst.State.PLAYING)
         self.pictures: list[tuple[bytes, int, int]] = []
-        while sample := sink.emit("pull-sample"):
-            buffer = sample.get_buffer()
-            self.pictures.append((buffer.extract_dup(0, buffer.get_size()), buffer.dts, buffer.pts))
+        failed = False
+        while not (failed or sink.get_property("eos")):
+            sample = sink.emit("try-pull-sample", _LOOK_NS)
+            if sample is not None:
+                buffer = sample.get_buffer()
+                self.pictures.append((buffer.extract_dup(0, buffer.get_size()), buffer.dts, buffer.pts))
+            failed = pipeline.get_bus().pop_filtered(Gst.MessageType.ERROR) is not None
         pipeline.set_state(Gst.State.NULL)
         if len(self.pictures) < 2:
             raise SystemExit(f"{path} holds no H.264 pictures")

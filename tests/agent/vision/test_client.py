@@ -1,0 +1,161 @@
+"""The main process's side with the real worker, the real model and a real clip."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from agent.observations import Label, Observation
+from agent.settings import Settings
+from agent.vision.client import VisionClient
+from drivers.base import DeviceState, Report, Status, SystemClock
+from simulators.camera import clip_source
+from simulators.clips import fetch_bikes
+
+WAIT_S = 40.0
+
+
+def settings(folder: Path, *, source: str, model: str = "nanodet-416-fp16", privacy: object = ()) -> Settings:
+    name = {"zh": "通道", "en": "Lane"}
+    camera = {
+        "id": "cam-lane", "source": source, "picture": {"width": 640, "height": 272}, "name": name,
+        "purpose": "test", "owner": "test", "sign": "test", "privacy": privacy,
+    }  # fmt: skip
+    area = {"city": "610200", "county": "610202", "street": "610202001", "community": "610202001001"}
+    return Settings.model_validate(
+        {
+            "gateway": {"id": "gh-test", "name": name} | area,
+            "cameras": [camera],
+            "vision": {"model": model},
+            "centre": {"broker": "mqtt://127.0.0.1:1883"},
+            "run": {"folder": folder},
+        }
+    )
+
+
+class Heard:
+    """What the client hands on, for a test to await."""
+
+    def __init__(self) -> None:
+        self.seen: asyncio.Queue[Observation] = asyncio.Queue()
+        self.statuses: asyncio.Queue[Status] = asyncio.Queue()
+
+    def emit(self, report: Report) -> None:
+        assert isinstance(report, Status)
+        self.statuses.put_nowait(report)
+
+    async def until(self, state: DeviceState) -> Status:
+        async with asyncio.timeout(WAIT_S):
+            while (status := await self.statuses.get()).state is not state:
+                pass
+        return status
+
+    async def observation(self, wanted: Callable[[Observation], bool]) -> Observation:
+        async with asyncio.timeout(WAIT_S):
+            while not wanted(seen := await self.seen.get()):
+                pass
+        return seen
+
+
+@asynccontextmanager
+async def running(config: Settings) -> AsyncIterator[tuple[VisionClient, Heard]]:
+    heard = Heard()
+    client = VisionClient(config, SystemClock(), heard.seen.put_nowait, heard.emit)
+    task = asyncio.create_task(client.run(), name="vision")
+    try:
+        yield client, heard
+    finally:
+        loop = asyncio.get_running_loop()
+        began, pid = loop.time(), client.pid
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert loop.time() - began < 1.0
+        assert not (config.run.folder / "vision.sock").exists()
+        assert pid is None or not Path(f"/proc/{pid}").exists()
+
+
+def has(*labels: Label) -> Callable[[Observation], bool]:
+    return lambda seen: any(track.label in labels for track in seen.tracks)
+
+
+async def test_people_or_vehicles_of_a_real_clip_are_observed_and_a_killed_worker_returns(tmp_path: Path) -> None:
+    async with running(settings(tmp_path, source=clip_source(fetch_bikes()))) as (client, heard):
+        assert (await heard.until(DeviceState.STARTING)).device == "cam-lane"
+        await heard.until(DeviceState.OK)
+        seen = await heard.observation(has(Label.PERSON, Label.VEHICLE))
+        assert seen.looked
+        assert seen.camera == "cam-lane"
+        assert 0 <= SystemClock().mono_s() - seen.mono_s < 5
+        for track in seen.tracks:
+            assert 0 <= track.box.left < track.box.right <= 640
+            assert 0 <= track.box.top < track.box.bottom <= 272
+
+        assert client.pid is not None
+        first = client.pid
+        os.kill(first, signal.SIGKILL)
+        fault = await heard.until(DeviceState.FAULT)
+        assert fault.reason == "the vision process was ended by signal 9"
+        await heard.until(DeviceState.OK)
+        while not heard.seen.empty():
+            heard.seen.get_nowait()
+        await heard.observation(lambda _: True)
+        assert client.pid not in {None, first}
+
+
+async def test_a_picture_that_is_all_private_shows_nobody(tmp_path: Path) -> None:
+    everything = [[[0, 0], [640, 0], [640, 272], [0, 272]]]
+    config = settings(tmp_path, source=clip_source(fetch_bikes()), privacy=everything)
+    async with running(config) as (_, heard):
+        seen = await heard.observation(lambda _: True)
+        assert seen.tracks == ()
+
+
+async def test_a_model_that_is_not_there_is_a_fault_with_a_cure(tmp_path: Path) -> None:
+    config = settings(tmp_path, source=clip_source(fetch_bikes()), model="no-such-model")
+    async with running(config) as (_, heard):
+        fault = await heard.until(DeviceState.FAULT)
+        assert "no-such-model.toml" in fault.reason
+        assert "nanodet-416-fp16" in fault.hint
+
+
+async def test_a_camera_that_is_not_there_is_a_fault_of_the_camera_only(tmp_path: Path) -> None:
+    async with running(settings(tmp_path, source="file:/nowhere.mp4")) as (client, heard):
+        fault = await heard.until(DeviceState.FAULT)
+        assert fault.reason == "cannot open: there is no file /nowhere.mp4"
+        assert client.pid is not None
+
+
+async def test_a_socket_path_that_is_too_long_is_a_fault_not_a_crash(tmp_path: Path) -> None:
+    config = settings(tmp_path / ("x" * 120), source="file:/nowhere.mp4")
+    async with running(config) as (_, heard):
+        fault = await heard.until(DeviceState.FAULT)
+        assert "cannot be started" in fault.reason
+
+
+async def test_the_worker_loads_no_part_that_knows_doors_or_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")  # the worker names each module it loads on its stderr
+    async with running(settings(tmp_path, source=clip_source(fetch_bikes()))) as (_, heard):
+        await heard.observation(lambda _: True)
+    loaded = {line.rpartition("|")[2].strip() for line in caplog.messages if "import time:" in line}
+    assert {"cv2", "numpy", "agent.vision.watch", "models.detector"} <= loaded
+    tops = {name.partition(".")[0] for name in loaded}
+    assert not tops & {"sqlalchemy", "sqlite3", "paho", "cryptography", "serial", "gpiod", "pymodbus", "simulators"}
+    assert not {name for name in loaded if name.startswith(("agent.settings", "agent.journal", "agent.credentials"))}
+
+
+def test_the_main_process_loads_no_picture_library() -> None:
+    code = (
+        "import sys, agent.vision.client, agent.settings\n"
+        "print(sorted({m.partition('.')[0] for m in sys.modules}"
+        " & {'cv2', 'numpy', 'ai_edge_litert', 'tflite_runtime', 'models'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

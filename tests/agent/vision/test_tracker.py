@@ -1,0 +1,110 @@
+"""Tracks: born by motion or conviction, confirmed by three hits, kept through short misses, never invented."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from agent.observations import Label, Track
+from agent.vision.tracker import Tracker
+from models.detector import Boxes, Detection
+
+NOWHERE = np.empty((0, 4), np.float32)
+EVERYWHERE = np.array([[0, 0, 640, 272]], np.float32)
+
+
+def person(left: float, *, score: float = 0.5, top: float = 100, label: str = "person") -> Detection:
+    return Detection(label, score, (left, top, left + 30, top + 80))
+
+
+class Looks:
+    """A tracker and the time of its looks, 0.4 s apart."""
+
+    def __init__(self) -> None:
+        self.tracker = Tracker(width=640, height=272, birth_score=0.4, confident=0.6)
+        self.now_s = 100.0
+
+    def look(self, *seen: Detection, motion: Boxes = EVERYWHERE) -> tuple[Track, ...]:
+        self.now_s += 0.4
+        return self.tracker.update(seen, motion, self.now_s)
+
+    def walk(self, lefts: Sequence[float]) -> list[tuple[Track, ...]]:
+        return [self.look(person(left)) for left in lefts]
+
+
+def test_a_walker_is_confirmed_at_the_third_hit_and_keeps_one_number() -> None:
+    looks = Looks()
+    shown = looks.walk(range(100, 400, 20))
+    assert [len(tracks) for tracks in shown[:3]] == [0, 0, 1]
+    assert {track.id for tracks in shown for track in tracks} == {1}
+    assert all(tracks[0].label is Label.PERSON for tracks in shown[2:])
+    assert abs(shown[-1][0].box.left - 380) < 8
+
+
+def test_a_cone_that_neither_moves_nor_convinces_is_never_shown() -> None:
+    looks = Looks()
+    assert not any(looks.look(person(100, score=0.5)) for _ in range(40))
+
+
+def test_a_still_person_who_convinces_is_shown() -> None:
+    looks = Looks()
+    assert [len(looks.look(person(100, score=0.8), motion=NOWHERE)) for _ in range(4)] == [0, 0, 1, 1]
+
+
+def test_without_motion_a_weak_detection_gives_no_birth() -> None:
+    looks = Looks()
+    for left in range(100, 400, 20):
+        looks.look(person(left, score=0.5), motion=NOWHERE)
+    assert not looks.tracker.alive
+    assert not looks.tracker.curious
+
+
+def test_one_flash_is_not_a_track() -> None:
+    looks = Looks()
+    looks.look(person(100, score=0.9))
+    assert looks.tracker.curious
+    assert not any(looks.look() for _ in range(10))
+    assert not looks.tracker.curious
+
+
+def test_a_short_miss_keeps_the_number_and_hides_the_box() -> None:
+    looks = Looks()
+    looks.walk(range(100, 200, 20))
+    assert looks.look() == ()
+    assert looks.look() == ()
+    assert looks.tracker.alive
+    shown = looks.look(person(260))
+    assert [track.id for track in shown] == [1]
+
+
+def test_who_has_left_is_forgotten_after_two_seconds() -> None:
+    looks = Looks()
+    looks.walk(range(100, 200, 20))
+    for _ in range(6):
+        looks.look()
+    assert not looks.tracker.alive
+
+
+def test_two_who_pass_each_other_keep_their_numbers() -> None:
+    looks = Looks()
+    shown: tuple[Track, ...] = ()
+    for step in range(15):
+        shown = looks.look(person(100 + 20 * step), person(400 - 20 * step, top=140))
+    assert len(shown) == 2
+    upper = next(track for track in shown if track.box.top < 120)
+    assert upper.id == 1
+
+
+def test_a_vehicle_does_not_become_a_person() -> None:
+    looks = Looks()
+    looks.walk(range(100, 200, 20))
+    shown = [looks.look(person(200 + 20 * i, label="vehicle")) for i in range(4)]
+    assert {track.label for tracks in shown for track in tracks} == {Label.VEHICLE}
+    assert {track.id for tracks in shown for track in tracks} == {2}
+
+
+def test_boxes_stay_in_the_picture() -> None:
+    looks = Looks()
+    for left in (560, 585, 605, 620, 634):
+        for track in looks.look(Detection("person", 0.8, (left, 200, 640, 272))):
+            assert 0 <= track.box.left <= track.box.right <= 640
+            assert track.box.bottom <= 272

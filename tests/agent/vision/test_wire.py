@@ -1,0 +1,120 @@
+"""Frames between the two processes survive any cut of the stream, and nonsense is refused."""
+
+import json
+import struct
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.observations import Box, Label, Observation, Track
+from agent.vision.wire import (
+    MAX_BODY,
+    Failed,
+    FrameType,
+    Message,
+    Stats,
+    WatchedCamera,
+    WorkerConfig,
+    decode,
+    encode,
+)
+from drivers.base import DeviceId, DeviceState, FrameError, Status
+from drivers.camera import CameraSource, Picture
+
+CAMERA = DeviceId("cam-lane")
+CONFIG = WorkerConfig(
+    cameras=(
+        WatchedCamera(
+            source=CameraSource(id="cam-lane", source="file:clip.mp4", picture=Picture(width=640, height=272)),
+            privacy=(((0, 0), (10, 0), (10, 10)),),
+        ),
+    ),
+    model="nanodet-416-fp16",
+    runtime="auto",
+    threads=1,
+    min_score=0.4,
+    infer_every_s=0.4,
+)
+MESSAGES: list[Message] = [
+    CONFIG,
+    Observation(CAMERA, 12.5, looked=True, tracks=(Track(7, Label.PERSON, Box(1.5, 2, 30, 40.25), 0.81),)),
+    Observation(CAMERA, 12.6, looked=False),
+    Status(CAMERA, DeviceState.FAULT, 13.0, "没有图像", "检查网线"),
+    Stats(10, 0, 5, 3, 1.5, 0.01, 0.2, 100_000, "litert"),
+    Failed("no model", "run this"),
+]
+
+
+def all_of(stream: bytes, cuts: list[int]) -> list[Message]:
+    """Feed the stream in pieces cut at the given places."""
+    got: list[Message] = []
+    buffer = bytearray()
+    for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
+        buffer += stream[start:end]
+        used = 1
+        while used:
+            used, message = decode(buffer)
+            del buffer[:used]
+            if message is not None:
+                got.append(message)
+    assert not buffer
+    return got
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda m: type(m).__name__)
+def test_a_message_split_at_any_byte_is_one_message(message: Message) -> None:
+    stream = encode(message)
+    for cut in range(1, len(stream)):
+        assert decode(stream[:cut]) == (0, None)
+        assert all_of(stream, [cut]) == [message]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(MESSAGES), min_size=1, max_size=6), st.lists(st.integers(0, 2000), max_size=12))
+def test_joined_and_cut_anywhere_all_arrive_in_order(messages: list[Message], cuts: list[int]) -> None:
+    stream = b"".join(map(encode, messages))
+    assert all_of(stream, sorted(cut for cut in cuts if cut <= len(stream))) == messages
+
+
+def frame(kind: int, body: bytes) -> bytes:
+    return struct.pack(">IB", len(body), kind) + body
+
+
+def observation(**changes: object) -> bytes:
+    table: dict[str, object] = {"camera": "c", "mono_s": 1.0, "looked": True, "tracks": []}
+    return frame(FrameType.OBSERVATION, json.dumps(table | changes).encode())
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        struct.pack(">IB", MAX_BODY + 1, FrameType.STATUS),
+        frame(99, b"{}"),
+        frame(0, b"{}"),
+        frame(FrameType.OBSERVATION, b"not json"),
+        frame(FrameType.OBSERVATION, b"{}"),
+        observation(mono_s=float("nan")),
+        observation(mono_s="soon"),
+        observation(tracks=[{"id": 1, "label": "dragon", "box": {}, "score": 1}]),
+        frame(FrameType.CONFIG, b'{"cameras": []}'),
+    ],
+)
+def test_nonsense_is_refused(garbage: bytes) -> None:
+    with pytest.raises(FrameError):
+        decode(garbage)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=200))
+def test_any_bytes_are_refused_or_waited_for(garbage: bytes) -> None:
+    try:
+        used, message = decode(garbage)
+    except FrameError:
+        return
+    assert (used, message) == (0, None)
+
+
+def test_a_message_over_the_cap_is_not_sent() -> None:
+    with pytest.raises(FrameError):
+        encode(Failed("x" * MAX_BODY, ""))

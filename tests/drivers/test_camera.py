@@ -1,0 +1,190 @@
+"""Captures of real clips and of cameras that fail in every way a camera can."""
+
+import itertools
+import queue
+import socket
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import cv2
+import numpy as np
+import pytest
+
+from drivers import camera
+from drivers.base import DeviceState, Report, Status, SystemClock
+from drivers.camera import CameraSource, Capture, Frame, Picture, with_password
+
+PICTURE = Picture(width=64, height=64)
+WAIT_S = 15.0
+
+
+class Watched:
+    """A capture with what it says and a bell for each picture."""
+
+    def __init__(self, config: CameraSource, clock: SystemClock | None = None) -> None:
+        self.statuses: queue.Queue[Status] = queue.Queue()
+        self.bell = threading.Semaphore(0)
+        self.capture = Capture(config, clock or SystemClock(), self._emit, self.bell.release)
+
+    def _emit(self, report: Report) -> None:
+        assert isinstance(report, Status)
+        assert report.device == self.capture.config.id
+        self.statuses.put(report)
+
+    def status(self) -> Status:
+        return self.statuses.get(timeout=WAIT_S)
+
+    def until(self, state: DeviceState) -> Status:
+        while (status := self.status()).state is not state:
+            pass
+        return status
+
+    def picture(self) -> Frame:
+        assert self.bell.acquire(timeout=WAIT_S)
+        frame = self.capture.take()
+        assert frame is not None
+        return frame
+
+
+@contextmanager
+def capturing(config: CameraSource) -> Iterator[Watched]:
+    watched = Watched(config)
+    watched.capture.start()
+    try:
+        yield watched
+    finally:
+        watched.capture.stop()
+        assert watched.capture.join(WAIT_S)
+
+
+def source(address: str, **more: object) -> CameraSource:
+    return CameraSource.model_validate({"id": "cam", "source": address, "picture": PICTURE, "fps": 15} | more)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten pictures of 128x96 at 25 a second, each brighter than the one before."""
+    path = tmp_path_factory.mktemp("clip") / "ten.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (128, 96))
+    for level in range(10):
+        writer.write(np.full((96, 128, 3), 20 + 20 * level, np.uint8))
+    writer.release()
+    return path
+
+
+def test_a_clip_plays_in_a_loop_at_its_own_pace_and_the_declared_size(clip: Path) -> None:
+    with capturing(source(f"file:{clip}")) as watched:
+        frames = [watched.picture() for _ in range(12)]
+        assert watched.status().state is DeviceState.STARTING
+        assert watched.status().state is DeviceState.OK
+        assert watched.statuses.empty()
+    assert all(frame.picture.shape == (64, 64, 3) and frame.picture.dtype == np.uint8 for frame in frames)
+    levels = [float(frame.picture.mean()) for frame in frames]
+    assert any(later < earlier for earlier, later in itertools.pairwise(levels))
+    assert frames[-1].mono_s - frames[0].mono_s > 11 / 15 - 0.2, "faster than the clip"
+
+
+def test_who_takes_late_gets_the_newest_and_the_others_count_as_dropped(clip: Path) -> None:
+    with capturing(source(f"file:{clip}")) as watched:
+        for _ in range(4):
+            assert watched.bell.acquire(timeout=WAIT_S)
+        newest = watched.capture.take()
+        assert watched.capture.take() is None or watched.capture.frames > 4
+        assert newest is not None
+        assert watched.capture.dropped >= 3
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("file:/nowhere/clip.mp4", "there is no file /nowhere/clip.mp4"),
+        ("file:{text}", "is no clip"),
+        ("/dev/video-nowhere", "/dev/video-nowhere is not there"),
+        ("{text}", "no address of a camera"),
+        ("rtsp://", "no address of a camera"),
+        ("rtsp://viewer@127.0.0.1:{closed}/stream", "127.0.0.1:{closed} cannot be reached (Connection refused)"),
+    ],
+)
+def test_each_failure_to_open_has_its_own_reason(address: str, reason: str, tmp_path: Path) -> None:
+    text = tmp_path / "text.mp4"
+    text.write_text("no clip")
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        known = {"text": str(text), "closed": unused.getsockname()[1]}
+        with capturing(source(address.format(**known))) as watched:
+            fault = watched.until(DeviceState.FAULT)
+    assert fault.reason.startswith("cannot open: ")
+    assert reason.format(**known) in fault.reason
+    assert fault.hint
+
+
+def test_a_host_that_takes_the_connection_and_is_silent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(camera, "_OPEN_S", 0.5)
+    secret = tmp_path / "secret"
+    secret.write_text("hunter2")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"rtsp://viewer@127.0.0.1:{server.getsockname()[1]}/stream"
+        with capturing(source(address, password_file=str(secret))) as watched:
+            fault = watched.until(DeviceState.FAULT)
+    assert "gives no stream" in fault.reason
+    assert "hunter2" not in str(fault)
+    assert "viewer" not in str(fault)
+
+
+def test_a_password_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with capturing(source("rtsp://viewer@127.0.0.1/s", password_file=str(tmp_path / "none"))) as watched:
+        assert f"the password file {tmp_path / 'none'} cannot be read" in watched.until(DeviceState.FAULT).reason
+
+
+def test_a_camera_that_comes_back_is_ok_again(clip: Path, tmp_path: Path) -> None:
+    late = tmp_path / "late.mp4"
+    with capturing(source(f"file:{late}")) as watched:
+        watched.until(DeviceState.FAULT)
+        late.write_bytes(clip.read_bytes())
+        watched.until(DeviceState.OK)
+
+
+@pytest.mark.parametrize(
+    ("address", "secret", "expected"),
+    [
+        ("rtsp://viewer@10.0.0.5:554/s?x=1", "p@ss:w/rd\n", "rtsp://viewer:p%40ss%3Aw%2Frd@10.0.0.5:554/s?x=1"),
+        ("rtsp://10.0.0.5/s", "viewer:pass:word", "rtsp://viewer:pass%3Aword@10.0.0.5/s"),
+        ("rtsp://viewer@[fd00::5]:8554/s", "x", "rtsp://viewer:x@[fd00::5]:8554/s"),
+    ],
+)
+def test_the_password_joins_the_address(address: str, secret: str, expected: str, tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_text(secret)
+    path.chmod(stat.S_IRUSR)
+    assert with_password(urlsplit(address), str(path)) == expected
+    assert with_password(urlsplit(address), None) == address
+
+
+class HandClock(SystemClock):
+    now_s = 100.0
+
+    def mono_s(self) -> float:
+        return self.now_s
+
+
+def test_a_capture_that_hangs_is_judged_by_the_age_of_its_picture() -> None:
+    clock = HandClock()
+    watched = Watched(source("file:x"), clock)
+    put: Callable[[Frame], None] = watched.capture._put
+    put(Frame(np.zeros((64, 64, 3), np.uint8), clock.now_s))
+    assert watched.status().state is DeviceState.OK
+    clock.now_s += camera.STALL_S - 0.1
+    watched.capture.check()
+    assert watched.statuses.empty()
+    clock.now_s += 0.2
+    watched.capture.check()
+    watched.capture.check()
+    fault = watched.status()
+    assert (fault.state, fault.reason) == (DeviceState.FAULT, "no pictures for 3 s")
+    assert watched.statuses.empty()
+    put(Frame(np.zeros((64, 64, 3), np.uint8), clock.now_s))
+    assert watched.status().state is DeviceState.OK
