@@ -121,15 +121,13 @@ class Compound:
             else:
                 await self._rest()
 
-    def hold_outputs(self) -> None:
+    def stop_acting(self) -> None:
         """From now on no output is moved: devices are about to put theirs in their safe state."""
         self._outputs.stop()
 
-    async def drain(self) -> None:
-        """Steps the rules through what still waits, so that it is recorded; `run` may go on or have ended."""
-        while len(self._inbox):
-            self._take(BATCH)
-            await self._clock.sleep(0)
+    def drain(self) -> None:
+        """Once `run` has ended: steps the rules through what still waits, so that it is recorded."""
+        self._take(QUEUE)
 
     def snapshot(self) -> Mapping[str, JsonValue]:
         """What is known now, as plain data."""

@@ -246,9 +246,9 @@ async def test_the_snapshot_is_plain_and_knows_no_cards(house: House, clock: Man
 async def test_after_the_end_nothing_moves_but_what_waits_is_recorded(clock: ManualClock) -> None:
     house = House(clock)
     async with running(house, clock):
-        house.compound.hold_outputs()
+        house.compound.stop_acting()
     house.read("reader-1/card", CARD)
-    await house.compound.drain()
+    house.compound.drain()
     assert house.take() == [Kind.ACCESS_GRANTED]
 
 
