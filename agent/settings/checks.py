@@ -39,7 +39,7 @@ def _ids_once(settings: Settings) -> Iterator[Finding]:
                 (*place, "id"),
                 Words(
                     f'is "{name}", which is already the id of an entry under {first}.',
-                    f'为 "{name}"，该标识已在 {first} 中使用。',
+                    f'当前为 "{name}"，该标识已在 {first} 中使用。',
                 ),
                 Words(
                     f"Give this entry of {again} another id; an id stands once in the whole file.",
@@ -54,7 +54,7 @@ def _points_once(settings: Settings) -> Iterator[Finding]:
         if (owner, point) in seen:
             yield Finding(
                 (*place, "id"),
-                Words(f'is "{point}", which {owner} has already.', f'为 "{point}"，{owner} 中已有同名的点。'),
+                Words(f'is "{point}", which {owner} has already.', f'当前为 "{point}"，{owner} 中已有同名的点。'),
                 Words(f"Give the point another id within {owner}.", f"请在 {owner} 内换一个标识。"),
             )
         seen.add((owner, point))
@@ -93,7 +93,9 @@ def _names(points: dict[str, Nature], place: KeyPath, ref: str, nature: Nature) 
         seen = _NATURES[points[ref]]
         yield Finding(
             place,
-            Words(f'is "{ref}", which is {seen.en}, not {wanted.en}.', f'为 "{ref}"，它是{seen.zh}，不是{wanted.zh}。'),
+            Words(
+                f'is "{ref}", which is {seen.en}, not {wanted.en}.', f'当前为 "{ref}"，它是{seen.zh}，不是{wanted.zh}。'
+            ),
             _choose(ref, there, wanted),
         )
 
@@ -101,7 +103,7 @@ def _names(points: dict[str, Nature], place: KeyPath, ref: str, nature: Nature) 
 def _absent(place: KeyPath, ref: str, there: Iterable[str], wanted: Words) -> Finding:
     return Finding(
         place,
-        Words(f'is "{ref}", which is not in this file.', f'为 "{ref}"，文件中没有它。'),
+        Words(f'is "{ref}", which is not in this file.', f'当前为 "{ref}"，文件中没有它。'),
         _choose(ref, list(there), wanted),
     )
 
@@ -127,7 +129,7 @@ def _doors_share_nothing(settings: Settings) -> Iterator[Finding]:
             if ref in owner:
                 yield Finding(
                     ("doors", index, key),
-                    Words(f'is "{ref}", which door {owner[ref]} uses.', f'为 "{ref}"，门 {owner[ref]} 已使用它。'),
+                    Words(f'is "{ref}", which door {owner[ref]} uses.', f'当前为 "{ref}"，门 {owner[ref]} 已使用它。'),
                     Words(f"Give each door a {noun.en} of its own.", f"请为每扇门指定各自的{noun.zh}。"),
                 )
             elif ref is not None:
@@ -145,7 +147,7 @@ def _sensors(settings: Settings) -> Iterator[Finding]:
             case Nature.OUTPUT:
                 yield Finding(
                     (*place, "point"),
-                    Words(f'is "{sensor.point}", which is an output.', f'为 "{sensor.point}"，它是输出点。'),
+                    Words(f'is "{sensor.point}", which is an output.', f'当前为 "{sensor.point}"，它是输出点。'),
                     _choose(sensor.point, readable, Words("point that can be read", "可读取的点")),
                 )
             case Nature.NUMBER:
@@ -170,7 +172,7 @@ def _number_limits(sensor: Sensor, place: KeyPath) -> Iterator[Finding]:
             (*place, "below"),
             Words(
                 f"is {sensor.below:g}, not less than above ({sensor.above:g}): every value would be an alarm.",
-                f"为 {sensor.below:g}，不小于 above（{sensor.above:g}）：任何数值都会报警。",
+                f"当前为 {sensor.below:g}，不小于 above（{sensor.above:g}）：任何数值都会报警。",
             ),
             Words("Write a below that is less than above.", "below 应小于 above。"),
         )

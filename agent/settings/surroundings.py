@@ -23,7 +23,7 @@ def problems(settings: Settings) -> Iterator[Finding]:
             ("storage", "alarm_reserve_mb"),
             Words(
                 f"is {settings.storage.alarm_reserve_mb}, not less than max_mb ({settings.storage.max_mb}).",
-                f"为 {settings.storage.alarm_reserve_mb}，不小于 max_mb（{settings.storage.max_mb}）。",
+                f"当前为 {settings.storage.alarm_reserve_mb}，不小于 max_mb（{settings.storage.max_mb}）。",
             ),
             Words("Write a reserve that is less than max_mb.", "预留空间应小于 max_mb。"),
         )
@@ -37,7 +37,9 @@ def _codes(gateway: Gateway) -> Iterator[Finding]:
         if code.isdigit() and own.isdigit() and not own.startswith(code[:digits]):
             yield Finding(
                 ("gateway", below),
-                Words(f'is "{own}", which does not lie in {above} "{code}".', f'为 "{own}"，不属于 {above} "{code}"。'),
+                Words(
+                    f'is "{own}", which does not lie in {above} "{code}".', f'当前为 "{own}"，不属于 {above} "{code}"。'
+                ),
                 Words(
                     f"Write a code that begins with {code[:digits]}, or correct {above}.",
                     f"代码应以 {code[:digits]} 开头，或更正 {above}。",
@@ -78,7 +80,7 @@ def _polygon(polygon: Polygon, camera: Camera, place: KeyPath) -> Iterator[Findi
             place,
             Words(
                 f"has the corner [{outside[0]:g}, {outside[1]:g}], outside the picture of {width} by {height}.",
-                f"的顶点 [{outside[0]:g}, {outside[1]:g}] 在 {width}×{height} 的画面之外。",
+                f"顶点 [{outside[0]:g}, {outside[1]:g}] 在 {width}×{height} 的画面之外。",
             ),
             Words(
                 f"Keep x from 0 to {width} and y from 0 to {height}.",
@@ -113,7 +115,7 @@ def _centre(centre: Centre) -> Iterator[Finding]:
             fault,
             Words("Write mqtts://host or mqtts://host:port.", "应写为 mqtts://主机 或 mqtts://主机:端口。"),
         )
-    elif parts.scheme == "mqtt" and not is_loopback(parts.hostname or ""):
+    elif parts.scheme == "mqtt" and not is_plain_loopback(centre.broker):
         yield Finding(
             broker,
             Words("would send events without encryption over the network.", "将在网络上明文传输事件。"),
@@ -124,7 +126,7 @@ def _centre(centre: Centre) -> Iterator[Finding]:
             ("centre", "confirm"),
             Words(
                 'is "broker", but an MQTT 3.1.1 broker acknowledges even what it has refused.',
-                '为 "broker"，但 MQTT 3.1.1 的代理对被拒绝的消息也会确认。',
+                '当前为 "broker"，但 MQTT 3.1.1 的代理对被拒绝的消息也会确认。',
             ),
             Words('Write confirm = "centre", or protocol = "5".', '请写 confirm = "centre"，或 protocol = "5"。'),
         )
@@ -141,11 +143,11 @@ def _address_fault(parts: SplitResult) -> Words | None:
     try:
         port = parts.port
     except ValueError:
-        return Words("has a port that is not a number from 1 to 65535.", "的端口不是 1 到 65535 的数字。")
+        return Words("has a port that is not a number from 1 to 65535.", "端口不是 1 到 65535 的数字。")
     if not parts.hostname or any(c.isspace() or not c.isprintable() for c in parts.netloc):
         return Words("names no host.", "没有主机名。")
     if port == 0:
-        return Words("has the port 0.", "的端口为 0。")
+        return Words("has the port 0.", "端口为 0。")
     if "@" in parts.netloc:
         return Words("contains a user name or password.", "包含用户名或密码。")
     if parts.path.strip("/") or parts.query or parts.fragment:
@@ -161,8 +163,12 @@ def _parts(address: str) -> SplitResult:
         return SplitResult("", "", "", "", "")
 
 
-def is_loopback(host: str) -> bool:
+def is_plain_loopback(broker: str) -> bool:
+    """Whether a broker is spoken to without encryption, within this machine."""
+    parts = _parts(broker)
+    host = parts.hostname or ""
     try:
-        return ip_address(host).is_loopback
+        local = ip_address(host).is_loopback
     except ValueError:
-        return host == "localhost"
+        local = host == "localhost"
+    return parts.scheme == "mqtt" and local

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from agent.settings.models import Confirm, Protocol, Settings
 from agent.settings.problems import Finding
+from agent.settings.surroundings import is_plain_loopback
 from agent.words import Words
 from drivers.base import ClockTrust
 from drivers.osdp.config import OsdpBus, SecureChannel
@@ -19,7 +20,7 @@ def weaknesses(settings: Settings) -> Iterator[Finding]:
             ("clock_trust",),
             Words(
                 'is "always": events carry the time even when the clock is wrong.',
-                '为 "always"：即使时钟有误，事件也会带上时间。',
+                '当前为 "always"：即使时钟有误，事件也会带上时间。',
             ),
             Words('Write "kernel" unless something else guarantees the time.', '除非另有可靠校时，否则请写 "kernel"。'),
         )
@@ -33,7 +34,7 @@ def _readers(settings: Settings) -> Iterator[Finding]:
                     ("devices", index, "readers", n, "secure_channel"),
                     Words(
                         'is "off": whoever reaches the cable can read and replay cards.',
-                        '为 "off"：接触到线缆的人可以读取并重放卡号。',
+                        '当前为 "off"：接触到线缆的人可以读取并重放卡号。',
                     ),
                     Words("Use a reader that supports the OSDP secure channel.", "请使用支持 OSDP 安全通道的读卡器。"),
                 )
@@ -57,7 +58,7 @@ def _doors(settings: Settings) -> Iterator[Finding]:
 
 def _centre(settings: Settings) -> Iterator[Finding]:
     centre = settings.centre
-    if centre.broker.startswith("mqtt://"):
+    if is_plain_loopback(centre.broker):
         yield Finding(
             ("centre", "broker"),
             Words("is not encrypted; allowed because it stays on this machine.", "未加密；因仅限本机而允许。"),
@@ -70,7 +71,7 @@ def _centre(settings: Settings) -> Iterator[Finding]:
             Words(
                 'is "broker": what the centre loses after the broker took it is not sent again.'
                 + (" On MQTT 3.1.1, which auto may fall back to, even refused events count as taken." * falls_back),
-                '为 "broker"：代理收下之后，中心丢失的事件不会重发。'
+                '当前为 "broker"：代理收下之后，中心丢失的事件不会重发。'
                 + ("自动回退到 MQTT 3.1.1 时，被拒绝的事件也会被当作已收下。" * falls_back),
             ),
             Words('Write confirm = "centre".', '请写 confirm = "centre"。'),

@@ -58,7 +58,7 @@ def _osdp(bus: OsdpBus, place: KeyPath) -> Iterator[Finding]:
                 (*place, "readers", index, "address"),
                 Words(
                     f"is {reader.address}, the address of {owner[reader.address]} on this bus.",
-                    f"为 {reader.address}，本总线上的 {owner[reader.address]} 已使用该地址。",
+                    f"当前为 {reader.address}，本总线上的 {owner[reader.address]} 已使用该地址。",
                 ),
                 _free("address", "地址", owner, range(127)),
             )
@@ -82,7 +82,7 @@ def _modbus(bus: ModbusBus, place: KeyPath) -> Iterator[Finding]:
                 (*place, "units", index, "unit"),
                 Words(
                     f"is {unit.unit}, the number of {owner[unit.unit]} on this bus.",
-                    f"为 {unit.unit}，本总线上的 {owner[unit.unit]} 已使用该站号。",
+                    f"当前为 {unit.unit}，本总线上的 {owner[unit.unit]} 已使用该站号。",
                 ),
                 _free("number", "站号", owner, range(1, 248)),
             )
@@ -97,7 +97,7 @@ def _point(point: ModbusPoint, place: KeyPath) -> Iterator[Finding]:
             (*place, "encoding"),
             Words(
                 f'is "{point.encoding}", but a {point.register_type} is a single bit.',
-                f'为 "{point.encoding}"，但 {point.register_type} 只有一位。',
+                f'当前为 "{point.encoding}"，但 {point.register_type} 只有一位。',
             ),
             Words(
                 'Write encoding = "bit", or register = "holding" or "input".',
@@ -133,7 +133,7 @@ def _line(where: KeyPath, line: int | str, owner: str | None) -> Iterator[Findin
     if owner is not None:
         yield Finding(
             where,
-            Words(f"is {line}, the line of {owner}.", f"为 {line}，{owner} 已使用该引脚。"),
+            Words(f"is {line}, the line of {owner}.", f"当前为 {line}，{owner} 已使用该引脚。"),
             Words("Write the line this wire is really on.", "请填写这根线实际连接的引脚。"),
         )
     if line == "" or (isinstance(line, int) and line < 0):

@@ -11,7 +11,7 @@ import tomli_w
 from agent.settings import Inspection
 from agent.settings.load import inspect_text
 
-EXAMPLE: dict[str, Any] = tomllib.loads(Path("config/example.toml").read_text())
+EXAMPLE: dict[str, Any] = tomllib.loads((Path(__file__).parents[2] / "config/example.toml").read_text())
 OSDP, MODBUS, GPIO = 0, 1, 2
 
 
@@ -109,6 +109,10 @@ def test_mistake_is_found_and_placed(changes: list[tuple[str, Any]], key: str, s
         assert problem.line is not None
         assert all((problem.reason.en, problem.reason.zh, problem.cure.en, problem.cure.zh))
         assert "secret" not in str(problem)
+
+
+def test_a_broker_refused_for_plain_text_is_not_also_called_allowed() -> None:
+    assert with_changes(("centre.broker", "mqtt://10.0.0.7")).weaknesses == ()
 
 
 def test_all_mistakes_are_reported_in_one_pass() -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from agent.settings import inspect, schema_text
 from agent.settings.load import inspect_text
 
-FOLDER = Path("config")
+FOLDER = Path(__file__).parents[2] / "config"
 EXAMPLES = sorted(FOLDER.glob("*.toml"))
 SCHEMA: dict[str, Any] = json.loads((FOLDER / "compound.schema.json").read_text())
 EXAMPLE: dict[str, Any] = tomllib.loads((FOLDER / "example.toml").read_text())
