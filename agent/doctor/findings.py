@@ -44,7 +44,7 @@ def report(findings: Sequence[Finding], lang: Lang) -> str:
     for finding in findings:
         colon = ": " if lang is Lang.EN else "："
         lines.append(f"{_MARKS[finding.level]} {finding.area.to(lang)}{colon}{finding.what.to(lang)}")
-        if finding.cure is not None:
+        if finding.cure is not None and finding.cure.en:
             lines.append(f"    → {finding.cure.to(lang)}")
     return "\n".join([*lines, "", _closing(findings).to(lang)])
 
