@@ -17,8 +17,9 @@ from drivers.base import Clock
 
 _log = logging.getLogger(__name__)
 
-READ_ENTRIES: Final = 256
+READ_ENTRIES: Final = 400
 READ_READINGS: Final = 2000
+READ_BYTES: Final = 256 * 1024
 MAX_REQUESTS: Final = 8
 """Ranges asked for and not yet sent; a further one is passed over, the centre asks again."""
 RETRY_S: Final = 1.0
@@ -79,7 +80,7 @@ class Reader:
         upto = self.last(lane)
         after, generation = self._schedule.place(lane)
         limit = READ_READINGS if lane is Lane.TELEMETRY else READ_ENTRIES
-        entries = await self._journal.peek(lane, after, limit)
+        entries = await self._journal.peek(lane, after, limit, READ_BYTES)
         self._schedule.offer(lane, generation, upto, entries, self._clock.mono_s())
         self._wake.set()
         return True

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from agent.contract import MAX_BATCH_READINGS
 from agent.events import Lane
@@ -24,37 +24,36 @@ BATCH_BYTES: Final = 16 * 1024
 QUANTUM_BYTES: Final = 4 * 1024
 LINGER_S: Final = 0.5
 """How long a reading waits for others to share its message."""
-LOW_WATER: Final = 128
+LOW_WATER: Final = 400
 """With fewer entries than this ready, a lane asks for more."""
 TELEMETRY_LOW_WATER: Final = 1000
 
 Mark: TypeAlias = tuple[Lane, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Parcel:
+class Parcel(NamedTuple):
     """Contiguous entries of one lane that make one message; `again` when the centre asked for them."""
 
+    lane: Lane
     entries: Sequence[Entry]
     again: bool
 
     @property
-    def lane(self) -> Lane:
-        return self.entries[0].lane
-
-    @property
     def mark(self) -> Mark:
-        return self.entries[0].lane, self.entries[0].sequence
+        return self.lane, self.entries[0].sequence
 
 
 @dataclass(slots=True)
 class Flight:
-    """One message on its way: the entries `first..last` of a lane; `generation` is the lane's when it was sent."""
+    """One message on its way: the entries `first..last` of a lane.
+
+    `bulk`: its bytes where they count against `BULK_BYTES`; `generation`: the lane's when it was sent.
+    """
 
     lane: Lane
     first: int
     last: int
-    size: int
+    bulk: int
     again: bool
     generation: int
     acked: bool = False
@@ -84,7 +83,7 @@ class Schedule:
         self._queues: Mapping[Lane, _Queue] = {lane: _Queue(lane) for lane in Lane}
         self._flights: dict[int, Flight | None] = {}
         self._bulk = 0
-        self._turn: deque[Lane] = deque(SHARED)
+        self._turn = deque(self._queues[lane] for lane in SHARED)
 
     # ------------------------------------------------------------ filling
 
@@ -168,10 +167,11 @@ class Schedule:
             return None
         return self._pop(self._queues[Lane.FAULT], now, hurry=True)
 
-    def next(self, now: float, *, hurry: bool = False, careful: bool = False) -> Parcel | None:
-        """The next message of any lane; `hurry` lets no reading wait for others."""
-        if found := self.urgent(now, careful=careful):
-            return found
+    def shared(self, now: float, *, hurry: bool = False, careful: bool = False) -> Parcel | None:
+        """The next message of the other lanes, to be asked for when `urgent` has none.
+
+        `hurry` lets no reading wait for others.
+        """
         if not self.has_room or self._bulk >= BULK_BYTES or (careful and self._flights):
             return None
         return self._share(now, hurry)
@@ -186,11 +186,13 @@ class Schedule:
         self._flights[mid] = None
 
     def sent(self, mid: int, parcel: Parcel, size: int) -> None:
-        queue = self._queues[parcel.lane]
+        lane = parcel.lane
+        queue = self._queues[lane]
         first, last = parcel.entries[0].sequence, parcel.entries[-1].sequence
-        flight = Flight(queue.lane, first, last, size, parcel.again, queue.generation)
+        bulk = 0 if lane in FIRST else size
+        flight = Flight(lane, first, last, bulk, parcel.again, queue.generation)
         self._flights[mid] = flight
-        if queue.lane in SHARED:
+        if bulk:
             self._bulk += size
             queue.deficit -= size
         if not parcel.again:
@@ -199,8 +201,8 @@ class Schedule:
     def acked(self, mid: int) -> Flight | None:
         """PUBACK, of whatever code; the flight, when it was an entry's."""
         flight = self._flights.pop(mid, None)
-        if flight is not None and flight.lane in SHARED:
-            self._bulk -= flight.size
+        if flight is not None:
+            self._bulk -= flight.bulk
         return flight
 
     def passed(self, flight: Flight) -> int:
@@ -228,19 +230,18 @@ class Schedule:
 
     def _share(self, now: float, hurry: bool) -> Parcel | None:
         """Deficit round robin: a lane sends while it has credit; one with nothing to send keeps none."""
-        ready = [lane for lane in SHARED if self._sendable(self._queues[lane], now, hurry)]
-        while ready:
-            lane = self._turn[0]
-            queue = self._queues[lane]
-            if lane not in ready:
+        turn, resting = self._turn, 0
+        while resting < len(turn):
+            queue = turn[0]
+            if not self._sendable(queue, now, hurry):
                 queue.deficit = 0
+                resting += 1
             elif queue.deficit <= 0:
                 queue.deficit += QUANTUM_BYTES
+                resting = 0
             elif found := self._pop(queue, now, hurry=hurry):
                 return found
-            else:
-                ready.remove(lane)
-            self._turn.rotate(-1)
+            turn.rotate(-1)
         return None
 
     def _sendable(self, queue: _Queue, now: float, hurry: bool) -> bool:
@@ -272,4 +273,4 @@ class Schedule:
                 found.append(source.popleft())
         if not again:
             queue.ready_bytes -= sum(len(entry.body) for entry in found)
-        return Parcel(found, again)
+        return Parcel(queue.lane, found, again)

@@ -72,6 +72,7 @@ class Uplink:
         self._topics = topics
         self._gateway = topics.path.rsplit("/", 1)[-1]
         self._journal = journal
+        self._epoch = journal.epoch
         self._clock = clock
         self._boot = boot
         self._status = status
@@ -258,26 +259,26 @@ class Uplink:
             suffix = next(iter(self._dirty))
             del self._dirty[suffix]
             self._send_other(session, self._topics.up(suffix), self._states[suffix])
-        while parcel := schedule.next(now, hurry=hurry, careful=careful):
+        while parcel := schedule.shared(now, hurry=hurry, careful=careful):
             self._send(session, parcel)
         session.flush()
         self._reader.look()
 
     def _send(self, session: Session, parcel: Parcel) -> None:
-        entries, epoch = parcel.entries, self._journal.epoch
+        lane, entries, _ = parcel
         last = entries[-1]
-        if parcel.lane is Lane.TELEMETRY:
+        if lane is Lane.TELEMETRY:
             bodies = [entry.body for entry in entries]
-            payload = batch_payload(self._gateway, epoch, entries[0].sequence, bodies, last.digest)
+            payload = batch_payload(self._gateway, self._epoch, entries[0].sequence, bodies, last.digest)
         else:
-            payload = event_payload(self._gateway, epoch, last.lane, last.sequence, last.digest, last.body)
-        topic = self._topic(parcel.lane, last.kind)
+            payload = event_payload(self._gateway, self._epoch, lane, last.sequence, last.digest, last.body)
+        topic = self._topic(lane, last.kind)
         if len(payload) + len(topic) + 32 > min(session.maximum_packet, MAX_MESSAGE_BYTES):
             self._set_aside(parcel.mark, f"{len(payload)} bytes are more than the broker takes")
             return
         self._flew()
         self._schedule.sent(session.publish(topic, payload), parcel, len(payload))
-        self._journal.hold(parcel.lane, last.sequence)
+        self._journal.hold(lane, last.sequence)
 
     def _send_other(self, session: Session, topic: str, payload: bytes) -> None:
         self._flew()
