@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -51,10 +51,13 @@ async def everything(journal: Journal, lane: Lane, after: int = 0) -> list[Entry
     return found
 
 
-async def declared(journal: Journal) -> dict[Lane, set[int]]:
-    """Sequences the ledger's tombstones declare dropped."""
-    gone: dict[Lane, set[int]] = {lane: set() for lane in Lane}
-    for entry in await everything(journal, Lane.LEDGER):
+Gone = dict[Lane, set[int]]
+
+
+def dropped(ledger: Iterable[Entry]) -> Gone:
+    """Sequences that tombstones declare dropped, each once."""
+    gone: Gone = {lane: set() for lane in Lane}
+    for entry in ledger:
         if entry.kind is Kind.ENTRIES_DROPPED:
             data = json.loads(entry.body)["data"]
             span = set(range(data["from"], data["to"] + 1))
@@ -64,9 +67,16 @@ async def declared(journal: Journal) -> dict[Lane, set[int]]:
     return gone
 
 
-async def prove_whole(journal: Journal) -> None:
-    """1..N of every lane is confirmed, waiting or declared dropped; and the chain holds wherever it is unbroken."""
-    gone = await declared(journal)
+async def declared(journal: Journal) -> Gone:
+    return dropped(await everything(journal, Lane.LEDGER))
+
+
+async def prove_whole(journal: Journal, gone: Gone | None = None) -> None:
+    """1..N of every lane is confirmed, waiting or declared dropped; and the chain holds wherever it is unbroken.
+
+    `gone` is what was declared, where tombstones themselves may have been confirmed and released.
+    """
+    gone = gone or await declared(journal)
     for lane, state in journal.lanes.items():
         entries = await everything(journal, lane)
         kept = {entry.sequence for entry in entries}
