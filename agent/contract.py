@@ -101,7 +101,7 @@ def event_body(event: Event, *, boot: str, at: datetime | None, name: Name | Non
     info = event.info
     attributes: dict[str, JsonValue] = {"type": f"gatehouse.{event.kind}", "subject": event.subject or "gateway"}
     if at is not None:
-        attributes["time"] = _rfc3339(at)
+        attributes["time"] = rfc3339(at)
     attributes |= {"boot": boot, "uptime": _seconds(event.mono_s), "severity": info.severity.value}
     if grid:
         attributes["grid"] = grid
@@ -122,7 +122,7 @@ def reading_body(reading: Reading, unit: str, *, boot: str, at: datetime | None)
     """
     if isinstance(reading.value, Card | Keys):
         raise TypeError(f"{reading.ref}: cards and keys are never telemetry")
-    time = "" if at is None else _rfc3339(at)
+    time = "" if at is None else rfc3339(at)
     quality: str = reading.quality.value
     return _dumps([reading.ref, reading.value, unit, quality, _seconds(reading.mono_s), time, boot[:_BOOT_CHARS]])
 
@@ -245,7 +245,7 @@ class StatusMessage(_Message):
     uptime: str
     time: str | None = None
     configuration: str
-    """SHA-256 of the configuration file, in hex."""
+    """SHA-256 in hex of the settings in force, written as JSON without comments."""
     name: Name
     grid: str | None = None
     lanes: Mapping[Lane, LaneStatus]
@@ -282,7 +282,8 @@ def _seconds(mono_s: float) -> str:
     return f"{mono_s:.3f}"
 
 
-def _rfc3339(at: datetime) -> str:
+def rfc3339(at: datetime) -> str:
+    """UTC with milliseconds and `Z`."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

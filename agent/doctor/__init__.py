@@ -2,5 +2,6 @@
 
 from agent.doctor.examine import examine
 from agent.doctor.findings import Finding, Level, report
+from agent.doctor.running import running
 
-__all__ = ["Finding", "Level", "examine", "report"]
+__all__ = ["Finding", "Level", "examine", "report", "running"]

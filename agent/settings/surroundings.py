@@ -10,7 +10,7 @@ from agent.words import Words
 
 Polygon = Sequence[tuple[float, float]]
 
-_SOURCES = ("rtsp://", "rtsps://", "file:", "/dev/")
+_SOURCES = ("rtsp://", "rtsps://", "http://", "https://", "file:", "/dev/")
 
 
 def problems(settings: Settings) -> Iterator[Finding]:
@@ -53,8 +53,8 @@ def _camera(camera: Camera, place: KeyPath) -> Iterator[Finding]:
             (*place, "source"),
             Words("is not an address of a camera.", "不是摄像机地址。"),
             Words(
-                "Write rtsp://…, a USB camera's path /dev/video…, or file: and a clip.",
-                "请填写 rtsp://…、USB 摄像机路径 /dev/video… 或 file: 加视频文件。",
+                "Write rtsp://…, http://… (MJPEG), a USB camera's path /dev/video…, or file: and a clip.",
+                "请填写 rtsp://…、http://…（MJPEG）、USB 摄像机路径 /dev/video… 或 file: 加视频文件。",
             ),
         )
     elif "@" in camera.source and _parts(camera.source).password is not None:

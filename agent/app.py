@@ -1,0 +1,291 @@
+"""Builds the whole agent from its settings, runs it, and takes it down in order.
+
+Order of the end: no action any more, devices stopped (each puts its outputs into their safe state), last rules
+stepped, last events committed, published for up to 2 s, everything closed. A second signal ends the process at once.
+"""
+
+import asyncio
+import hashlib
+import logging
+import os
+import signal
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from types import MappingProxyType
+from typing import Self, assert_never
+
+from agent.board import Board
+from agent.compound import Compound
+from agent.contract import LaneStatus, StatusMessage, Topics, rfc3339, uptime
+from agent.credentials import CardList
+from agent.events import Event, JsonValue, Kind
+from agent.journal import Health, Journal, Limits, Origin, Storing
+from agent.notify import Notifier
+from agent.recorder import Recorder
+from agent.rules import build_rules
+from agent.settings import DeviceConfig, GpioChip, ModbusBus, OsdpBus, Settings
+from agent.status import StatusServer
+from agent.supervisor import Supervisor
+from agent.uplink import Trouble, Uplink
+from agent.vision.client import VisionClient
+from drivers.base import Clock, ConfigError, Device, GatehouseError, Reading
+
+_log = logging.getLogger(__name__)
+_MB = 1 << 20
+LAST_PUBLISH_S = 2.0
+VERSION = version("gatehouse-agent")
+
+
+async def run(settings: Settings, clock: Clock) -> int:
+    """Run until SIGTERM or SIGINT (0), or until a part that must not fail has failed (1)."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stop_or_exit, stop, number)
+    agent = await Agent.open(settings, clock)
+    try:
+        return await agent.run(stop)
+    finally:
+        await agent.close()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+def _stop_or_exit(stop: asyncio.Event, number: int) -> None:
+    if stop.is_set():
+        os._exit(128 + number)
+    stop.set()
+
+
+def boot_id() -> str:
+    """The kernel's, because uptime is the kernel's monotonic clock: both outlive a restart of the agent."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def build_device(config: DeviceConfig, clock: Clock) -> Device:
+    """The driver of a device; its library is imported only here, when the file names such a device."""
+    match config:
+        case OsdpBus():
+            from drivers.osdp.cp import OsdpControlPanel
+
+            return OsdpControlPanel(config, clock)
+        case ModbusBus():
+            from drivers.modbus import ModbusLine
+
+            return ModbusLine(config, clock)
+        case GpioChip():
+            from drivers.gpio import GpioLines
+
+            return GpioLines(config, clock)
+        case _:
+            assert_never(config)
+
+
+class Agent:
+    """Everything that runs in the main process; made by `open`, once."""
+
+    def __init__(self, settings: Settings, clock: Clock, journal: Journal, recorder: Recorder, boot: str) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._journal = journal
+        self._recorder = recorder
+        self._boot = boot
+        self._configuration = hashlib.sha256(settings.model_dump_json().encode()).hexdigest()
+        self._notifier = Notifier()
+        self._cards, self._cards_problem = _cards(settings)
+        self._devices = tuple(build_device(config, clock) for config in settings.devices)
+        self._uplink = Uplink(
+            settings.centre,
+            Topics.of(settings.gateway),
+            journal,
+            clock,
+            boot,
+            status=self._status_message,
+            on_trouble=self._trouble,
+        )
+        self._board = Board(boot, recorder.units, self._uplink.publish_state)
+        self._compound = Compound(
+            settings,
+            build_rules(settings, self._cards),
+            self._devices,
+            clock,
+            record=self._record,
+            on_status=self._board.status,
+            on_reading=self._reading,
+        )
+        self._supervisor = Supervisor(clock, self._compound.emit)
+        self._vision = VisionClient(settings, clock, self._compound.observe, self._compound.emit)
+        self._status = StatusServer(settings.run.folder, self.snapshot)
+        journal.on_health(self._storing)
+
+    @classmethod
+    async def open(cls, settings: Settings, clock: Clock) -> Self:
+        """Open the journal and build the rest. Raises: ConfigError when the journal's folder cannot be used."""
+        boot = boot_id()
+        recorder = Recorder(settings, boot, clock)
+        limits = Limits(
+            max_bytes=settings.storage.max_mb * _MB,
+            max_entries=settings.storage.max_entries,
+            alarm_reserve_bytes=settings.storage.alarm_reserve_mb * _MB,
+        )
+        journal = await Journal.open(settings.storage.folder, limits, clock, recorder.bodies)
+        return cls(settings, clock, journal, recorder, boot)
+
+    async def close(self) -> None:
+        await self._journal.close()
+
+    async def run(self, stop: asyncio.Event) -> int:
+        """Until `stop` is set (0), or until a part that may not fail has failed (1)."""
+        code = 0
+        try:
+            async with asyncio.TaskGroup() as core:
+                compound = core.create_task(self._compound.run(), name="compound")
+                others = [
+                    core.create_task(self._uplink.run(), name="uplink"),
+                    core.create_task(self._journal.run_until_failed(), name="journal"),
+                    core.create_task(self._status.run(), name="status"),
+                    core.create_task(self._watchdog(), name="watchdog"),
+                ]
+                await self._serve_devices(stop)
+                compound.cancel()
+                await asyncio.wait([compound])
+                self._compound.drain()
+                self._say(Kind.AGENT_STOPPED)
+                await self._uplink.stop(LAST_PUBLISH_S)
+                for task in others:
+                    task.cancel()
+        except* GatehouseError as failed:
+            for error in failed.exceptions:
+                _log.critical("the agent ends: %s", error)
+            code = 1
+        return code
+
+    async def _serve_devices(self, stop: asyncio.Event) -> None:
+        """Devices and cameras until `stop`; on return every output is in its safe state."""
+        async with asyncio.TaskGroup() as edge:
+            tasks = [
+                edge.create_task(self._supervisor.run(self._devices, self._compound.emit), name="devices"),
+                edge.create_task(self._vision.run(), name="vision"),
+            ]
+            self._say_beginning()
+            self._notifier.ready()
+            await stop.wait()
+            self._notifier.stopping()
+            self._compound.stop_acting()
+            for task in tasks:
+                task.cancel()
+
+    async def _watchdog(self) -> None:
+        """A sign of life from the loop, on which doors depend: rules and devices run on nothing else."""
+        interval_s = self._notifier.watchdog_s
+        while interval_s is not None:
+            self._notifier.alive()
+            await self._clock.sleep(interval_s / 3)
+
+    # ------------------------------------------------------------ what the agent says of itself
+
+    def _say_beginning(self) -> None:
+        self._say(Kind.AGENT_STARTED, {"version": VERSION, "configuration": self._configuration})
+        birth = self._journal.birth
+        if birth.origin is Origin.AFTER_CORRUPTION:
+            facts: dict[str, JsonValue] = {"reason": birth.reason, "set_aside": birth.set_aside}
+            self._say(Kind.JOURNAL_FAULT, facts, subject="journal")
+            self._say(Kind.JOURNAL_RESTORED, {"epoch": birth.epoch}, subject="journal")
+        if self._cards_problem is not None:
+            reason, hint = str(self._cards_problem), self._cards_problem.hint
+            _log.error("%s; every card is denied: %s", reason, hint)
+            self._say(Kind.DEVICE_FAULT, {"reason": reason, "hint": hint}, subject="credentials")
+
+    def _say(self, kind: Kind, data: Mapping[str, JsonValue] = MappingProxyType({}), subject: str = "gateway") -> None:
+        self._record(Event(kind, subject, self._clock.mono_s(), data))
+
+    def _record(self, event: Event) -> None:
+        self._journal.append_nowait(self._recorder.event(event))
+
+    def _reading(self, reading: Reading) -> None:
+        self._journal.append_nowait(self._recorder.reading(reading))
+        self._board.reading(reading)
+
+    def _storing(self, health: Health) -> None:
+        """The journal's state has changed; the event waits in memory while nothing can be written."""
+        if health.state is Storing.OK:
+            self._say(Kind.JOURNAL_RESTORED, {"refused": health.refused}, subject="journal")
+            return
+        _log.error("journal: %s; %s", health.reason, health.hint)
+        facts: dict[str, JsonValue] = {"reason": health.reason, "hint": health.hint, "refused": health.refused}
+        self._say(Kind.JOURNAL_FAULT, facts, subject="journal")
+
+    def _trouble(self, trouble: Trouble) -> None:
+        _log.error("uplink: %s", trouble.reason)
+        data: dict[str, JsonValue] = {"code": trouble.code.value, "reason": trouble.reason}
+        if trouble.lane is not None:
+            data |= {"lane": trouble.lane.value, "sequence": trouble.sequence}
+        self._say(Kind.UPLINK_REFUSED, data, subject="uplink")
+
+    def _status_message(self) -> bytes:
+        gateway, now_s = self._settings.gateway, self._clock.mono_s()
+        at = self._clock.utc()
+        return StatusMessage(
+            gateway=gateway.id,
+            version=VERSION,
+            boot=self._boot,
+            epoch=self._journal.epoch,
+            uptime=uptime(now_s),
+            time=None if at is None else rfc3339(at),
+            configuration=self._configuration,
+            name=gateway.name,
+            grid=gateway.grid,
+            lanes={
+                lane: LaneStatus(last=s.last, confirmed=s.confirmed, oldest=s.oldest, digest=s.digest.hex())
+                for lane, s in self._journal.lanes.items()
+            },
+        ).payload()
+
+    def snapshot(self) -> Mapping[str, JsonValue]:
+        """Everything `gatehouse status` shows, as plain data."""
+        gateway, link, health, stats = (
+            self._settings.gateway,
+            self._uplink.link,
+            self._journal.health,
+            self._vision.stats,
+        )
+        return {
+            "version": VERSION,
+            "gateway": {"id": gateway.id, "zh": gateway.name.zh, "en": gateway.name.en},
+            "boot": self._boot,
+            "time_trusted": self._clock.utc() is not None,
+            "link": {
+                "phase": link.phase.value,
+                "reason": link.reason,
+                "hint": link.hint,
+                "protocol": link.protocol.value if link.protocol else None,
+            },
+            "journal": {
+                "state": health.state.value,
+                "reason": health.reason,
+                "hint": health.hint,
+                "refused": health.refused,
+                "pending": self._journal.pending,
+                "epoch": self._journal.epoch,
+            },
+            "lanes": {
+                lane.value: {"last": s.last, "confirmed": s.confirmed, "waiting": s.waiting}
+                for lane, s in self._journal.lanes.items()
+            },
+            "cards": {"count": len(self._cards), "problem": str(self._cards_problem or "")},
+            "vision": {"pid": self._vision.pid, "stats": None if stats is None else asdict(stats)},
+            **self._compound.snapshot(),
+        }
+
+
+def _cards(settings: Settings) -> tuple[CardList, ConfigError | None]:
+    """The local list; one that cannot be read denies every card and is reported, and everything else goes on."""
+    path = settings.access.credentials_file
+    if path is None:
+        return CardList.empty(), None
+    try:
+        return CardList.load(path), None
+    except ConfigError as error:
+        return CardList.empty(), error

@@ -1,0 +1,156 @@
+"""`gatehouse`: the command line of installers and technicians."""
+
+import argparse
+import asyncio
+import getpass
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from agent.words import Lang, language
+from drivers.base import ConfigError, GatehouseError, SystemClock
+
+DEFAULT_FILE = Path("/etc/gatehouse/compound.toml")
+_SIMULATORS = ("simulate", "demo")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit codes: 0 done, 1 found something wrong, 2 the configuration or the call is wrong."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] and given[0] in _SIMULATORS:
+        # The agent never imports its simulators; they are another program of the same package.
+        os.execv(sys.executable, [sys.executable, "-m", "simulators", *given])  # noqa: S606 - our own interpreter
+    options = _parser().parse_args(given)
+    try:
+        return int(options.act(options))
+    except GatehouseError as error:
+        print(f"gatehouse: {error}", file=sys.stderr)
+        if error.hint:
+            print(f"  cure: {error.hint}", file=sys.stderr)
+        return 2 if isinstance(error, ConfigError) else 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="gatehouse", description="The gateway agent of a residential compound.")
+    parser.add_argument("--version", action="version", version=f"gatehouse {version('gatehouse-agent')}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, act: object, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.add_argument("file", type=Path, nargs="?", default=DEFAULT_FILE, help=f"default: {DEFAULT_FILE}")
+        sub.add_argument(
+            "--lang", choices=tuple(Lang), type=Lang, default=language(os.environ), help="language of the answer"
+        )
+        sub.set_defaults(act=act)
+        return sub
+
+    command("check", _check, "say what is wrong with a compound's file; exits 0 or 2")
+    run = command("run", _run, "run the agent (what the service does)")
+    run.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+    command("status", _status, "say what the running agent sees and does")
+    command("doctor", _doctor, "say what works on this machine, what does not, and the cure")
+    command("safe-outputs", _safe_outputs, "put every output into its safe state (the service calls it after a crash)")
+    card = command("card", _card, "add or remove a card of the local list; the number is asked for, never an argument")
+    card.add_argument("--add", metavar="HOLDER", help="holder reference of the card to add")
+    card.add_argument("--remove", action="store_true", help="remove the card")
+    card.add_argument("--door", action="append", default=[], help="a door it opens; none means all")
+    card.add_argument("--bits", type=int, default=26, help="length of the card's number (26, 34, 37); default 26")
+    models = commands.add_parser("models", help="list and verify the detection models")
+    models.add_argument("do", choices=("list", "verify"))
+    models.set_defaults(act=_models)
+    for name, text in (("simulate", "bring up a compound on simulated wires and play a scenario"),
+                       ("demo", "a day in the simulated compound, narrated")):  # fmt: skip
+        commands.add_parser(name, help=text, add_help=False)
+    return parser
+
+
+def _check(options: argparse.Namespace) -> int:
+    from agent.settings import check_report
+
+    text, code = check_report(options.file, options.lang)
+    print(text)
+    return code
+
+
+def _run(options: argparse.Namespace) -> int:
+    from agent.app import run
+    from agent.settings import load
+
+    logging.basicConfig(level=options.log_level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    settings = load(options.file)
+    return asyncio.run(run(settings, SystemClock(settings.clock_trust)))
+
+
+def _status(options: argparse.Namespace) -> int:
+    from agent.doctor import Level, report, running
+    from agent.settings import load
+    from agent.status import fetch
+
+    findings = running(asyncio.run(fetch(load(options.file).run.folder, SystemClock())))
+    print(report(findings, options.lang))
+    return int(any(finding.level is Level.BAD for finding in findings))
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from agent.doctor import Level, examine, report
+    from agent.status import fetch
+
+    findings = asyncio.run(examine(options.file, SystemClock(), fetch))
+    print(report(findings, options.lang))
+    return int(any(finding.level is Level.BAD for finding in findings))
+
+
+def _safe_outputs(options: argparse.Namespace) -> int:
+    from agent.settings import load
+    from drivers.gpio import GpioChip, put_outputs_safe
+
+    for device in load(options.file).devices:
+        if isinstance(device, GpioChip):
+            put_outputs_safe(device)
+    return 0
+
+
+def _card(options: argparse.Namespace) -> int:
+    from agent.credentials import add_card, remove_card
+    from agent.settings import load
+    from drivers.base import Card
+
+    settings = load(options.file)
+    path = settings.access.credentials_file
+    if path is None:
+        raise ConfigError("the compound has no credentials_file", hint="set access.credentials_file in its file")
+    unknown = set(options.door) - {door.id for door in settings.doors}
+    if unknown:
+        known = ", ".join(door.id for door in settings.doors)
+        raise ConfigError(f"no such door: {', '.join(sorted(unknown))}", hint=f"the compound has: {known}")
+    if bool(options.add) == options.remove:
+        raise ConfigError("say either --add HOLDER or --remove", hint="gatehouse card FILE --add 3-502 --door gate")
+    number = getpass.getpass("card number: ") if sys.stdin.isatty() else sys.stdin.readline().strip()
+    if not number.isdecimal() or int(number) >> options.bits:
+        raise ConfigError(f"that is no number of {options.bits} bits", hint="type the digits, or give --bits")
+    card = Card(options.bits, int(number))
+    if options.remove:
+        remove_card(path, card)
+    else:
+        add_card(path, card, holder=options.add, doors=tuple(options.door))
+    print("done; restart the service to use the new list")
+    return 0
+
+
+def _models(options: argparse.Namespace) -> int:
+    from models.card import load, names, verify
+
+    for name in names():
+        card = load(name)
+        verified = f"  verified: {verify(card)}" if options.do == "verify" else ""
+        print(f"{card.name:20} {card.licence:12} {card.file}{verified}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""`gatehouse simulate COMPOUND.toml SCENARIO` and `gatehouse demo`."""
+
+import argparse
+import asyncio
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from agent.settings import load as load_settings
+from agent.words import Lang, language
+from drivers.base import GatehouseError, SystemClock
+from simulators import scenario
+from simulators.compound import SimCompound
+from simulators.narrator import Narrator
+from simulators.player import Outcome, Player
+
+DEMO_COMPOUND = Path(__file__).parent.parent / "config" / "simulated.toml"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit codes: 0 the scenario passed, 1 it did not, 2 the call or a file is wrong."""
+    options = _parser().parse_args(arguments)
+    folder = Path(tempfile.mkdtemp(prefix="gatehouse-"))
+    try:
+        outcome = asyncio.run(_simulate(options, folder))
+    except GatehouseError as error:
+        print(f"gatehouse: {error}", file=sys.stderr)
+        if error.hint:
+            print(f"  cure: {error.hint}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    if outcome.passed:
+        shutil.rmtree(folder)
+        return 0
+    print(f"the agent's log and state are kept in {folder}", file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="gatehouse")
+    commands = parser.add_subparsers(dest="command", required=True)
+    simulate = commands.add_parser("simulate", help="bring up a compound on simulated wires and play a scenario")
+    simulate.add_argument("compound", type=Path, help="the compound's TOML file")
+    simulate.add_argument("scenario", help="a scenario's file, or the name of one that ships with Gatehouse")
+    demo = commands.add_parser("demo", help="a day in the simulated compound, narrated")
+    demo.set_defaults(compound=DEMO_COMPOUND, scenario="demo")
+    for command in (simulate, demo):
+        command.add_argument("--keep", action="store_true", help="stay up after the last step, until Ctrl-C")
+        command.add_argument("--lang", choices=tuple(Lang), type=Lang, default=language(os.environ))
+    return parser
+
+
+async def _simulate(options: argparse.Namespace, folder: Path) -> Outcome:
+    clock = SystemClock()
+    settings = load_settings(options.compound)
+    play = scenario.load(scenario.find(options.scenario))
+    narrator = Narrator(options.lang, clock)
+    narrator.opening(settings, play)
+    async with SimCompound(settings, folder, clock, cards=play.cards) as compound:
+        compound.centre.on_received = narrator.received
+        narrator.up(compound)
+        with narrator:
+            outcome = await Player(compound, play, clock, narrator.step).play()
+        narrator.summary(compound, outcome)
+        if options.keep:
+            narrator.staying(compound)
+            await asyncio.Event().wait()
+    return outcome
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,96 @@
+"""The agent as its own process, started and watched the way systemd does."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+START_S = 30.0
+STOP_S = 10.0
+
+
+class AgentProcess:
+    """`gatehouse run FILE` as a child with a notify socket; its log goes to `log`."""
+
+    def __init__(self, settings: Path, log: Path) -> None:
+        self._settings = settings
+        self._log = log
+        self._notify = log.with_suffix(".notify")
+        self._child: asyncio.subprocess.Process | None = None
+        self.started_in_s = 0.0
+        """From the last `start` to READY=1."""
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._child is not None:
+            await self.stop()
+
+    @property
+    def pid(self) -> int:
+        assert self._child is not None
+        return self._child.pid
+
+    async def start(self) -> None:
+        """Returns when the agent has said READY=1. Raises RuntimeError with the end of its log when it does not."""
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        self._notify.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notices, self._log.open("ab") as log:
+            notices.bind(str(self._notify))
+            notices.setblocking(False)
+            self._child = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "agent.cli", "run", str(self._settings),
+                stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
+                env={**os.environ, "NOTIFY_SOCKET": str(self._notify)},
+            )  # fmt: skip
+            ended = asyncio.create_task(self._child.wait(), name="agent process")
+            try:
+                async with asyncio.timeout(START_S):
+                    while True:
+                        said = asyncio.create_task(loop.sock_recv(notices, 4096), name="agent notices")
+                        await asyncio.wait({said, ended}, return_when=asyncio.FIRST_COMPLETED)
+                        if not said.done():
+                            said.cancel()
+                            raise RuntimeError(f"the agent ended with {ended.result()}:\n{self.log_tail()}")
+                        if b"READY=1" in said.result():
+                            self.started_in_s = loop.time() - begun
+                            return
+            except TimeoutError as error:
+                await self.kill()
+                raise RuntimeError(f"the agent was not ready after {START_S:.0f} s:\n{self.log_tail()}") from error
+            finally:
+                ended.cancel()
+
+    async def stop(self) -> int:
+        """SIGTERM; returns the exit code."""
+        return await self._end(signal.SIGTERM)
+
+    async def kill(self) -> int:
+        return await self._end(signal.SIGKILL)
+
+    def log_tail(self, lines: int = 15) -> str:
+        return "\n".join(self._log.read_text(errors="replace").splitlines()[-lines:])
+
+    async def _end(self, how: signal.Signals) -> int:
+        assert self._child is not None
+        child, self._child = self._child, None
+        if child.returncode is None:
+            child.send_signal(how)
+        try:
+            async with asyncio.timeout(STOP_S):
+                return await child.wait()
+        except TimeoutError:
+            child.kill()
+            await child.wait()
+            raise RuntimeError(f"the agent did not stop within {STOP_S:.0f} s:\n{self.log_tail()}") from None
+        finally:
+            self._notify.unlink(missing_ok=True)

@@ -1,0 +1,277 @@
+"""A whole compound on simulated wires: every device a compound's file names, the line to the centre, the centre.
+
+The agent is given a copy of the file in which only addresses, keys and folders are changed.
+"""
+
+import asyncio
+import os
+import secrets
+import signal
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+import tomli_w
+
+from agent.credentials import add_card
+from agent.settings import Camera, Door, Settings
+from agent.status import fetch
+from drivers.base import Card, Clock, ConfigError, DeviceState
+from drivers.gpio import Active, GpioChip
+from drivers.modbus import ModbusBus
+from drivers.osdp.config import OsdpBus, SecureChannel
+from simulators.agent_process import AgentProcess
+from simulators.broker import Broker
+from simulators.centre import Centre
+from simulators.clips import fetch_bikes
+from simulators.gpio_lines import SimGpioLines
+from simulators.mjpeg import SimCamera
+from simulators.modbus_sensors import SimModbusBus
+from simulators.network import Network
+from simulators.osdp_reader import SimOsdpBus
+from simulators.scenario import ScenarioCard
+from simulators.wire import Wire
+
+DEVICES_OK_S = 30.0
+_LOCK_S = 10.0
+_REX_S = 0.3
+_PASSING_S = 0.4
+_ROOM_TEMPERATURE = 20.0
+
+
+class SimCompound:
+    """Brings up everything on entry, the agent last, and takes it down in reverse.
+
+    `settings` is the compound as its file describes it; `folder` holds the copy, the agent's state and its log
+    and must have a short path (Unix sockets).
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        folder: Path,
+        clock: Clock,
+        *,
+        cards: Mapping[str, ScenarioCard],
+        broker: Callable[[Path], Broker] = Broker.iotcore,
+    ) -> None:
+        self.settings = settings
+        self._folder = folder
+        self._clock = clock
+        self._cards = cards
+        self._stack = AsyncExitStack()
+        self.broker = broker(folder)
+        self.osdp: dict[str, SimOsdpBus] = {}
+        self.modbus: dict[str, SimModbusBus] = {}
+        self.gpio: dict[str, SimGpioLines] = {}
+        self.cameras: dict[str, SimCamera] = {}
+        self.file = folder / "compound.toml"
+        self.agent = AgentProcess(self.file, folder / "agent.log")
+        self.network: Network
+        self.centre: Centre
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self.broker)
+            self.network = await stack.enter_async_context(Network(self.broker.port))
+            self.centre = await stack.enter_async_context(Centre(self.broker.url, clock=self._clock))
+            devices = [await self._simulate(stack, device) for device in self.settings.devices]
+            cameras = [await self._simulate_camera(stack, camera) for camera in self.settings.cameras]
+            self._write_file(devices, cameras)
+            await stack.enter_async_context(self.agent)
+            await self._all_devices_ok()
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    # ------------------------------------------------------------ what people and things do
+
+    def present_card(self, reader: str, card: str) -> None:
+        found = self._cards[card]
+        self._reader_bus(reader).present_card(reader, Card(found.bits, found.number))
+
+    def tamper_reader(self, reader: str, on: bool) -> None:
+        self._reader_bus(reader).tamper(reader, on)
+
+    def move_door(self, door: str, *, opened: bool) -> None:
+        contact = self._door(door).contact
+        if contact is None:
+            raise ConfigError(f"door {door} has no contact to move", hint="give it one, or leave out the step")
+        self.set_point(contact, opened)
+
+    async def request_exit(self, door: str) -> None:
+        """A press of the exit button, as long as a person's."""
+        rex = self._door(door).rex
+        if rex is None:
+            raise ConfigError(f"door {door} has no exit button", hint="give it `rex`, or leave out the step")
+        self.set_point(rex, True)
+        await self._clock.sleep(_REX_S)
+        self.set_point(rex, False)
+
+    async def walk_through(self, door: str, card: str) -> None:
+        """Present the card, wait for the lock, open, pass, close. Raises: TimeoutError when the lock stays shut."""
+        found = self._door(door)
+        if found.reader is None:
+            raise ConfigError(f"door {door} has no reader", hint="use request-exit there")
+        self.present_card(found.reader, card)
+        await self.lock_is(door, unlocked=True)
+        self.move_door(door, opened=True)
+        await self._clock.sleep(_PASSING_S)
+        self.move_door(door, opened=False)
+
+    async def lock_is(self, door: str, *, unlocked: bool) -> None:
+        """Wait until the door's lock output has that state."""
+        chip, output = self._door(door).lock.split("/")
+        config = next(d for d in self.settings.devices if d.id == chip and isinstance(d, GpioChip))
+        line = next(o for o in config.outputs if o.id == output)
+        async with self._clock.timeout(_LOCK_S):
+            await self.gpio[chip].wait_level(line.line, unlocked == (line.active is Active.HIGH))
+
+    def set_point(self, point: str, value: float) -> None:
+        """Put a sensor's or an input's point to a value, in the unit of the compound's file."""
+        device, name = point.split("/")
+        for config in self.settings.devices:
+            if isinstance(config, GpioChip) and config.id == device:
+                line = next(i for i in config.inputs if i.id == name)
+                self.gpio[device].drive(line.line, bool(value) == (line.active is Active.HIGH))
+                return
+            if isinstance(config, ModbusBus) and any(unit.id == device for unit in config.units):
+                self.modbus[config.id].set(device, name, value)
+                return
+        raise ConfigError(f"there is no point {point}", hint="points are named device/point, as in the compound's file")
+
+    def silence(self, unit: str, on: bool) -> None:
+        bus = next(
+            (d.id for d in self.settings.devices if isinstance(d, ModbusBus) and any(u.id == unit for u in d.units)), ""
+        )
+        _named(self.modbus, bus, f"the bus of unit {unit}").silence(unit, on)
+
+    async def waiting(self) -> int:
+        """Entries in the agent's journal that the centre has not confirmed."""
+        found = await fetch(self._folder / "run", self._clock)
+        return sum(lane["waiting"] for lane in found["lanes"].values())
+
+    async def kill_vision(self) -> None:
+        """SIGKILL to the camera process."""
+        found = await fetch(self._folder / "run", self._clock)
+        os.kill(found["vision"]["pid"], signal.SIGKILL)
+
+    async def unplug(self, device: str) -> None:
+        if device in self.cameras:
+            await self.cameras[device].unplug()
+        else:
+            await self._bus(device).unplug()
+
+    async def plug(self, device: str) -> None:
+        if device in self.cameras:
+            await self.cameras[device].plug()
+        else:
+            await self._bus(device).plug()
+
+    def walk(self, camera: str) -> None:
+        _named(self.cameras, camera, "camera").walk()
+
+    # ------------------------------------------------------------ building
+
+    async def _all_devices_ok(self) -> None:
+        """Readers need their secure channel and the camera its model before anything can be played."""
+        last = "no device"
+        try:
+            async with self._clock.timeout(DEVICES_OK_S):
+                while True:
+                    devices = (await fetch(self._folder / "run", self._clock))["devices"]
+                    bad = [
+                        f"{name}: {d['reason'] or d['state']}"
+                        for name, d in devices.items()
+                        if d["state"] != DeviceState.OK
+                    ]
+                    if devices and not bad:
+                        return
+                    last = "; ".join(bad)
+                    await self._clock.sleep(0.1)
+        except TimeoutError:
+            raise RuntimeError(f"not every device came up: {last}\n{self.agent.log_tail()}") from None
+
+    async def _simulate(self, stack: AsyncExitStack, config: OsdpBus | ModbusBus | GpioChip) -> dict[str, object]:
+        """Start the simulator and return the device's table with its simulated addresses."""
+        table = config.model_dump(mode="json", by_alias=True, exclude_none=True)
+        if isinstance(config, GpioChip):
+            address = self._folder / f"{config.id}.gpio"
+            lines = await stack.enter_async_context(SimGpioLines(address))
+            for line in config.inputs:
+                lines.drive(line.line, line.active is not Active.HIGH)
+            self.gpio[config.id] = lines
+            return table | {"chip": f"unix:{address}"}
+        wire = Wire(self._folder / f"{config.id}.tty")
+        if isinstance(config, ModbusBus):
+            bus = await stack.enter_async_context(SimModbusBus(wire, config))
+            for unit in config.units:
+                for point in unit.points:
+                    if point.unit == "°C":
+                        bus.set(unit.id, point.id, _ROOM_TEMPERATURE)
+            self.modbus[config.id] = bus
+            return table | {"port": str(wire.path)}
+        readers: dict[str, tuple[int, bytes | None]] = {}
+        for reader, row in zip(config.readers, table["readers"], strict=True):
+            key = None
+            if reader.secure_channel is not SecureChannel.OFF:
+                key = secrets.token_bytes(16)
+                row["key_file"] = str(self._write_key(reader.id, key))
+            readers[reader.id] = (reader.address, key)
+        self.osdp[config.id] = await stack.enter_async_context(SimOsdpBus(wire, readers, baud=config.baud))
+        return table | {"port": str(wire.path)}
+
+    async def _simulate_camera(self, stack: AsyncExitStack, config: Camera) -> dict[str, object]:
+        clip = Path(config.source.removeprefix("file:"))
+        if not (config.source.startswith("file:") and clip.is_file()):
+            clip = await asyncio.to_thread(fetch_bikes)
+        camera = await stack.enter_async_context(SimCamera(clip, self._clock))
+        self.cameras[config.id] = camera
+        table = config.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"password_file"})
+        return table | {"source": camera.url}
+
+    def _write_key(self, reader: str, key: bytes) -> Path:
+        path = self._folder / f"{reader}.key"
+        path.touch(mode=0o600)
+        path.write_text(key.hex())
+        return path
+
+    def _write_file(self, devices: list[dict[str, object]], cameras: list[dict[str, object]]) -> None:
+        credentials = self._folder / "credentials.json"
+        for name, card in self._cards.items():
+            if card.doors:
+                add_card(credentials, Card(card.bits, card.number), holder=name, doors=card.doors)
+        table = self.settings.model_dump(mode="json", by_alias=True, exclude_none=True)
+        table["devices"], table["cameras"] = devices, cameras
+        table["access"] = {"credentials_file": str(credentials)} if credentials.exists() else {}
+        table["centre"] = {"broker": f"mqtt://127.0.0.1:{self.network.port}", "heartbeat_s": 5.0}
+        table["storage"]["folder"] = str(self._folder / "state")
+        table["run"]["folder"] = str(self._folder / "run")
+        self.file.write_text(tomli_w.dumps(table), encoding="utf-8")
+
+    def _door(self, door: str) -> Door:
+        return _named({d.id: d for d in self.settings.doors}, door, "door")
+
+    def _reader_bus(self, reader: str) -> SimOsdpBus:
+        for config in self.settings.devices:
+            if isinstance(config, OsdpBus) and any(r.id == reader for r in config.readers):
+                return self.osdp[config.id]
+        raise ConfigError(f"there is no reader {reader}", hint="name a reader of the compound's file")
+
+    def _bus(self, device: str) -> SimOsdpBus | SimModbusBus | SimGpioLines:
+        return _named({**self.osdp, **self.modbus, **self.gpio}, device, "device")
+
+
+Named = TypeVar("Named")
+
+
+def _named(things: Mapping[str, Named], name: str, what: str) -> Named:
+    if name not in things:
+        raise ConfigError(f"there is no {what} {name}", hint=f"the compound's file has: {', '.join(things) or 'none'}")
+    return things[name]

@@ -1,0 +1,158 @@
+"""Scenarios: small readable files of timed actions and the events the centre must then see.
+
+    title = { zh = "…", en = "…" }
+
+    [cards.resident]
+    number = 1234567
+    doors = ["north-gate"]
+
+    [[steps]]
+    say = { zh = "住户刷卡", en = "A resident presents a card." }
+    do = "present-card"
+    reader = "reader-north"
+    card = "resident"
+    expect = [{ kind = "access.granted", subject = "north-gate" }]
+
+Steps run one after another: wait `after_s`, act, then wait until the centre has received every event in `expect`
+(each at most `within_s`). A step without `do` only waits and expects.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from agent.events import Kind
+from agent.settings import Name
+from drivers.base import ConfigError, Confined, Slug
+
+BUILT_IN = Path(__file__).parent / "scenarios"
+
+
+class Expected(Confined):
+    """An event the centre must receive after the step began; `data` must be contained in the event's."""
+
+    kind: Kind
+    subject: str
+    data: Mapping[str, str | int | float | bool] = Field(default_factory=dict)
+
+
+class _Step(Confined):
+    say: Name | None = None
+    after_s: Annotated[float, Field(ge=0, le=600)] = 0.0
+    within_s: Annotated[float, Field(gt=0, le=600)] = 20.0
+    expect: tuple[Expected, ...] = ()
+
+
+class Wait(_Step):
+    do: Literal["wait"] = "wait"
+
+
+class PresentCard(_Step):
+    do: Literal["present-card"]
+    reader: Slug
+    card: str
+
+
+class MoveDoor(_Step):
+    do: Literal["open-door", "close-door", "request-exit"]
+    door: Slug
+
+
+class WalkThrough(_Step):
+    """Card, open, close: what a person does, each when the door allows it."""
+
+    do: Literal["walk-through"]
+    door: Slug
+    card: str
+
+
+class SetPoint(_Step):
+    """Put a sensor's point to a value, in the unit the compound's file gives it."""
+
+    do: Literal["set"]
+    point: str
+    value: bool | float
+
+
+class TamperReader(_Step):
+    do: Literal["tamper", "tamper-restored"]
+    reader: Slug
+
+
+class Cable(_Step):
+    """Pull or plug the cable of a bus, a GPIO chip or a camera."""
+
+    do: Literal["unplug", "plug"]
+    device: Slug
+
+
+class Silence(_Step):
+    """One Modbus unit stops answering, or answers again."""
+
+    do: Literal["silence", "answer"]
+    unit: Slug
+
+
+class Walk(_Step):
+    do: Literal["walk"]
+    camera: Slug
+
+
+class NetworkStep(_Step):
+    do: Literal["cut-network", "black-hole-network", "mend-network", "stop-broker", "start-broker"]
+
+
+class AgentStep(_Step):
+    """Kill with -9 and start again, or stop in order and start again."""
+
+    do: Literal["kill-agent", "restart-agent", "kill-vision"]
+
+
+ActionStep = Annotated[
+    PresentCard | MoveDoor | WalkThrough | SetPoint | TamperReader | Cable | Silence | Walk | NetworkStep | AgentStep
+    | Wait,
+    Field(discriminator="do"),
+]  # fmt: skip
+
+
+class ScenarioCard(Confined):
+    """A card the compound knows when it names doors, and an unknown one when it names none."""
+
+    number: Annotated[int, Field(ge=0)]
+    bits: Annotated[int, Field(ge=1, le=128)] = 26
+    doors: tuple[Slug, ...] = ()
+
+
+class Scenario(Confined):
+    title: Name
+    cards: Mapping[str, ScenarioCard] = Field(default_factory=dict)
+    steps: Annotated[tuple[ActionStep, ...], Field(min_length=1)]
+
+
+def find(name: str) -> Path:
+    """A file by its path, or a scenario that ships with Gatehouse by its name."""
+    built_in = BUILT_IN / f"{name}.toml"
+    path = built_in if built_in.is_file() else Path(name)
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in BUILT_IN.glob("*.toml")))
+        raise ConfigError(f"there is no scenario {name}", hint=f"give a file, or one of: {known}")
+    return path
+
+
+def load(path: Path) -> Scenario:
+    """Raises: ConfigError that names the step and what is wrong with it."""
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: {error}", hint="a scenario is a TOML file; see simulators/scenarios/") from error
+    for step in raw.get("steps", ()) if isinstance(raw.get("steps"), list) else ():
+        if isinstance(step, dict):
+            step.setdefault("do", "wait")
+    try:
+        return TypeAdapter(Scenario).validate_python(raw)
+    except ValidationError as error:
+        found = "; ".join(f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors()[:5])
+        raise ConfigError(f"{path}: {found}", hint="see the actions in simulators/README.md") from error
