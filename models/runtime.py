@@ -67,6 +67,10 @@ def installed() -> list[str]:
 
 
 def _choose(wanted: str) -> tuple[str, ModuleType]:
+    if wanted not in ("auto", *_MODULES):
+        raise ConfigError(
+            f"there is no runtime {wanted}", hint=f"set vision.runtime to one of: auto, {', '.join(_MODULES)}"
+        )
     for name in _MODULES if wanted == "auto" else (wanted,):
         module = _load(name)
         if module is not None:

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -21,17 +21,24 @@ from simulators.clips import fetch_bikes
 WAIT_S = 40.0
 
 
-def settings(folder: Path, *, source: str, model: str = "nanodet-416-fp16", privacy: object = ()) -> Settings:
+def settings(
+    folder: Path,
+    *,
+    source: str,
+    model: str = "nanodet-416-fp16",
+    privacy: object = (),
+    ids: Sequence[str] = ("cam-lane",),
+) -> Settings:
     name = {"zh": "通道", "en": "Lane"}
     camera = {
-        "id": "cam-lane", "source": source, "picture": {"width": 640, "height": 272}, "name": name,
+        "source": source, "picture": {"width": 640, "height": 272}, "name": name,
         "purpose": "test", "owner": "test", "sign": "test", "privacy": privacy,
     }  # fmt: skip
     area = {"city": "610200", "county": "610202", "street": "610202001", "community": "610202001001"}
     return Settings.model_validate(
         {
             "gateway": {"id": "gh-test", "name": name} | area,
-            "cameras": [camera],
+            "cameras": [camera | {"id": camera_id} for camera_id in ids],
             "vision": {"model": model},
             "centre": {"broker": "mqtt://127.0.0.1:1883"},
             "run": {"folder": folder},
@@ -106,6 +113,22 @@ async def test_people_or_vehicles_of_a_real_clip_are_observed_and_a_killed_worke
             heard.seen.get_nowait()
         await heard.observation(lambda _: True)
         assert client.pid not in {None, first}
+
+
+async def test_cameras_that_share_the_interpreter_are_all_looked_at(tmp_path: Path) -> None:
+    ids = ("cam-a", "cam-b", "cam-c")
+    async with running(settings(tmp_path, source=clip_source(fetch_bikes()), ids=ids)) as (client, heard):
+        assert client.serves == set(ids)
+        for camera in ids:
+            for _ in range(3):
+                await heard.observation(lambda seen, camera=camera: seen.camera == camera)  # type: ignore[misc]  # a default binds the loop's camera
+
+
+async def test_a_worker_that_does_not_answer_is_ended_within_a_second(tmp_path: Path) -> None:
+    async with running(settings(tmp_path, source=clip_source(fetch_bikes()))) as (client, heard):
+        await heard.until(DeviceState.OK)
+        assert client.pid is not None
+        os.kill(client.pid, signal.SIGSTOP)
 
 
 async def test_a_picture_that_is_all_private_shows_nobody(tmp_path: Path) -> None:
