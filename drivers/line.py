@@ -9,12 +9,11 @@ import asyncio
 import errno
 import logging
 import os
-import stat
 import termios
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 import serial
 
@@ -27,6 +26,9 @@ SEND_LIMIT = 4096
 """Unsent bytes kept: a line that takes none for so long is not connected."""
 
 _CHUNK = 4096
+
+Parity: TypeAlias = Literal["none", "even", "odd"]
+_PARITIES = {"none": serial.PARITY_NONE, "even": serial.PARITY_EVEN, "odd": serial.PARITY_ODD}
 
 _log = logging.getLogger(__name__)
 
@@ -57,9 +59,9 @@ class Line(Protocol):
 
 
 class SerialLine:
-    """Raw, 8 data bits, no parity, one stop bit. Must be closed."""
+    """Raw, 8 data bits, one stop bit. Must be closed."""
 
-    def __init__(self, device: str, port: str, baud: int, clock: Clock) -> None:
+    def __init__(self, device: str, port: str, baud: int, clock: Clock, *, parity: Parity = "none") -> None:
         """Open the port. Raises: LinkError with a hint when it is missing, forbidden or taken."""
         self._device = device
         self._port = port
@@ -70,7 +72,9 @@ class SerialLine:
         self._lost: LinkError | None = None
         self.read_mono_s = clock.mono_s()
         with _link_errors(device, port):
-            self._serial = serial.Serial(port, baud, timeout=0, write_timeout=0, exclusive=True)
+            self._serial = serial.Serial(
+                port, baud, parity=_PARITIES[parity], timeout=0, write_timeout=0, exclusive=True
+            )
         try:
             with _link_errors(device, port):
                 self._fd = self._serial.fileno()
@@ -190,7 +194,7 @@ def _link_errors(device: str, port: str) -> Iterator[None]:
 
 
 def _explain(port: str, error: Exception) -> tuple[str, str]:
-    number = error.args[0] if error.args and isinstance(error.args[0], int) else getattr(error, "errno", None)
+    number = _number(error) or _number(error.__context__)
     if number == errno.ENOENT or not Path(port).exists():
         return _missing(port)
     if number in (errno.EACCES, errno.EPERM):
@@ -198,12 +202,18 @@ def _explain(port: str, error: Exception) -> tuple[str, str]:
     if number in (errno.EBUSY, errno.EAGAIN) or "exclusively lock" in str(error):
         holder = _holder(port)
         return f"port {port} is in use by {holder or 'another program'}", "stop that program; only one may use the port"
-    if number in (errno.ENOTTY, errno.EINVAL) or not stat.S_ISCHR(Path(port).stat().st_mode):
+    if number in (errno.ENOTTY, errno.EINVAL) or not Path(port).is_char_device():
         return f"{port} is no serial port", "give the path of a serial port, best from /dev/serial/by-path/"
     return (
         f"port {port} cannot be opened: {os.strerror(number) if number else error}",
         "check the adapter and its driver",
     )
+
+
+def _number(error: BaseException | None) -> int | None:
+    """Return the errno in an exception; termios.error keeps it in its arguments only."""
+    first = error.args[0] if error is not None and error.args else None
+    return first if isinstance(first, int) else None
 
 
 def _holder(port: str) -> str:

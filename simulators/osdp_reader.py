@@ -6,9 +6,10 @@ the same reply again (libosdp would carry it out twice, and lose the card it had
 """
 
 import asyncio
+import ctypes
 import itertools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -26,11 +27,20 @@ Manipulator: TypeAlias = Callable[[bytes], bytes]
 _WAIT_S = 10.0
 _REFRESHES = 3  # refreshes in which libosdp takes a command and answers it
 _GREEN = 2
+_SOM = 0x53
+_HEADER = 5
 _CAPABILITIES = (
     (osdp_sys.CAP_OUTPUT_CONTROL, 1, 2),
     (osdp_sys.CAP_CARD_DATA_FORMAT, 1, 0),
     (osdp_sys.CAP_READER_LED_CONTROL, 1, 1),
     (osdp_sys.CAP_READER_AUDIBLE_OUTPUT, 1, 1),
+)
+_Result: TypeAlias = tuple[int, Mapping[str, int] | None]
+_DONE: _Result = (0, None)
+_REFUSED: _Result = (-1, None)
+_QUIET: _Result = (
+    0,
+    {"command": osdp_sys.CMD_STATUS, "type": osdp_sys.STATUS_REPORT_LOCAL, "nr_entries": 2, "mask": 0},
 )
 _NAMES = {osdp_sys.CMD_LED: "led", osdp_sys.CMD_BUZZER: "buzzer", osdp_sys.CMD_OUTPUT: "output"}
 
@@ -152,12 +162,12 @@ class SimOsdpBus:
             return
         if self.echo:
             self.noise(sent)
-        heard = self.to_readers(sent)
-        for reader in self._readers.values() if heard else ():
-            reply = reader.hear(heard)
-            if reply:
-                delay_s = (len(sent) + len(reply)) * self._byte_s
-                asyncio.get_running_loop().call_later(delay_s, self._answer, reply, self._plugs)
+        for command in _commands(self.to_readers(sent)):
+            for reader in self._readers.values():
+                reply = reader.hear(command)
+                if reply:
+                    delay_s = (len(command) + len(reply)) * self._byte_s
+                    asyncio.get_running_loop().call_later(delay_s, self._answer, reply, self._plugs)
 
     def _answer(self, reply: bytes, plug: int) -> None:
         if self._wire.plugged and plug == self._plugs:
@@ -221,17 +231,31 @@ class _Reader:
             self._last = (sent, reply)
         return reply
 
-    def _command(self, command: Mapping[str, int]) -> tuple[int, dict[str, object] | None]:
+    def _command(self, command: Mapping[str, int]) -> _Result:
         """Carry out a command; called by libosdp, which takes no exception."""
-        number = command["command"]
-        if number == osdp_sys.CMD_STATUS:
-            if self._tampered:  # libosdp's binding cannot answer with it: refuse, and tell it at the next poll
-                self.set_tamper(True)
-                return -1, None
-            return 0, {"command": number, "type": command["type"], "nr_entries": 2, "mask": 0}
-        if number in _NAMES:
-            self._note(Seen(self._name, _NAMES[number], command))
-        return 0, None
+        if command["command"] == osdp_sys.CMD_STATUS:
+            if not self._tampered:
+                return _lent(_QUIET)
+            self.set_tamper(True)  # libosdp's binding cannot answer with it: refuse, and tell it at the next poll
+            return _lent(_REFUSED)
+        if command["command"] in _NAMES:
+            self._note(Seen(self._name, _NAMES[command["command"]], dict(command)))
+        return _lent(_DONE)
+
+
+def _commands(data: bytes) -> Iterator[bytes]:
+    """Cut commands that arrived together: libosdp forgets what stands behind one that is not for it."""
+    while data:
+        length = data[2] | data[3] << 8 if len(data) > _HEADER and data[0] == _SOM else 0
+        cut = length if _HEADER < length <= len(data) else len(data)
+        yield data[:cut]
+        data = data[cut:]
+
+
+def _lent(result: _Result) -> _Result:
+    """Make good for libosdp 3.2.9, which drops a reference to the second item that it does not own."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(result[1]))
+    return result
 
 
 class _Channel(osdp.Channel):  # type: ignore[misc] # libosdp publishes no types
