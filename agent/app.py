@@ -140,12 +140,11 @@ class Agent:
         """Until `stop` is set (0), or until a part that may not fail has failed (1)."""
         code = 0
         try:
-            async with asyncio.TaskGroup() as core:
+            async with self._status, asyncio.TaskGroup() as core:
                 compound = core.create_task(self._compound.run(), name="compound")
                 others = [
                     core.create_task(self._uplink.run(), name="uplink"),
                     core.create_task(self._journal.run_until_failed(), name="journal"),
-                    core.create_task(self._status.run(), name="status"),
                     core.create_task(self._watchdog(), name="watchdog"),
                 ]
                 await self._serve_devices(stop)

@@ -2,12 +2,16 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from drivers.base import Clock, GatehouseError
+
+_log = logging.getLogger(__name__)
 
 SOCKET = "status.sock"
 _MAX_BYTES = 4 << 20
@@ -20,16 +24,25 @@ class StatusServer:
     def __init__(self, folder: Path, snapshot: Callable[[], Mapping[str, object]]) -> None:
         self._path = folder / SOCKET
         self._snapshot = snapshot
+        self._server: asyncio.Server | None = None
 
-    async def run(self) -> None:
-        self._path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        self._path.unlink(missing_ok=True)
-        server = await asyncio.start_unix_server(self._answer, self._path)
-        self._path.chmod(0o660)
+    async def __aenter__(self) -> Self:
+        """Answers from now on; where the socket cannot be made, the agent does without and says so in the log."""
         try:
-            async with server:
-                await server.serve_forever()
-        finally:
+            self._path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+            self._path.unlink(missing_ok=True)
+            self._server = await asyncio.start_unix_server(self._answer, self._path)
+            self._path.chmod(0o660)
+        except OSError as err:
+            _log.error("%s: %s; `gatehouse status` gets no answer; correct run.folder", self._path, err.strerror or err)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
             self._path.unlink(missing_ok=True)
 
     async def _answer(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
