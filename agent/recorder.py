@@ -56,9 +56,8 @@ class Recorder:
 
 def _places(settings: Settings) -> Mapping[str, tuple[Name | None, str | None]]:
     """Name and grid cell of everything an event can be about."""
-    places: dict[str, tuple[Name | None, str | None]] = {
-        thing.id: (thing.name, thing.grid) for thing in (*settings.doors, *settings.sensors)
-    }
+    places: dict[str, tuple[Name | None, str | None]] = {door.id: (door.name, door.grid) for door in settings.doors}
+    places.update({sensor.id: (sensor.name, sensor.grid) for sensor in settings.sensors})
     for camera in settings.cameras:
         places[camera.id] = (camera.name, None)
         places.update({f"{camera.id}/{zone.id}": (zone.name, zone.grid) for zone in camera.zones})

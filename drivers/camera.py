@@ -45,7 +45,7 @@ class CameraSource(Confined):
 
     id: Slug
     source: str
-    """rtsp://… (the sub-stream), http://… (MJPEG), /dev/video… (USB), or file:… (a clip, played in a loop at its own speed)."""
+    """rtsp://… (the sub-stream), http://… (MJPEG), /dev/video… (USB), or file:… (a clip in a loop at its own speed)."""
     password_file: str | None = None
     picture: Picture
     fps: Annotated[float, Field(gt=0, le=15)] = 5.0
@@ -162,7 +162,8 @@ class Capture:
         """The address with its credentials, and the host for people, once the host takes a connection."""
         parts = urlsplit(self.config.source)
         if parts.scheme not in _PORTS or not parts.hostname:
-            raise self._cannot_open("the source is no address of a camera", "write rtsp://…, http://…, /dev/video… or file:…")
+            hint = "write rtsp://…, http://…, /dev/video… or file:…"
+            raise self._cannot_open("the source is no address of a camera", hint)
         host = f"{parts.hostname}:{parts.port or _PORTS[parts.scheme]}"
         try:
             address = with_password(parts, self.config.password_file)

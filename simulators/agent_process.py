@@ -21,6 +21,7 @@ class AgentProcess:
         self._log = log
         self._notify = log.with_suffix(".notify")
         self._child: asyncio.subprocess.Process | None = None
+        self._notices: socket.socket | None = None
         self.started_in_s = 0.0
         """From the last `start` to READY=1."""
 
@@ -43,15 +44,14 @@ class AgentProcess:
         """Returns when the agent has said READY=1. Raises RuntimeError with the end of its log when it does not."""
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        self._notify.unlink(missing_ok=True)
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notices, self._log.open("ab") as log:
-            notices.bind(str(self._notify))
-            notices.setblocking(False)
+        notices = self._listen()
+        with self._log.open("ab") as log:
             self._child = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "agent.cli", "run", str(self._settings),
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, "NOTIFY_SOCKET": str(self._notify)},
             )  # fmt: skip
+            ready = False
             ended = asyncio.create_task(self._child.wait(), name="agent process")
             try:
                 async with asyncio.timeout(START_S):
@@ -63,12 +63,14 @@ class AgentProcess:
                             raise RuntimeError(f"the agent ended with {ended.result()}:\n{self.log_tail()}")
                         if b"READY=1" in said.result():
                             self.started_in_s = loop.time() - begun
+                            ready = True
                             return
             except TimeoutError as error:
-                await self.kill()
                 raise RuntimeError(f"the agent was not ready after {START_S:.0f} s:\n{self.log_tail()}") from error
             finally:
                 ended.cancel()
+                if not ready:
+                    await self.kill()
 
     async def stop(self) -> int:
         """SIGTERM; returns the exit code."""
@@ -79,6 +81,12 @@ class AgentProcess:
 
     def log_tail(self, lines: int = 15) -> str:
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-lines:])
+
+    def _listen(self) -> socket.socket:
+        """The notify socket, open for as long as the agent lives."""
+        self._notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        self._notices.bind(str(self._notify))
+        return self._notices
 
     async def _end(self, how: signal.Signals) -> int:
         assert self._child is not None
@@ -93,4 +101,6 @@ class AgentProcess:
             await child.wait()
             raise RuntimeError(f"the agent did not stop within {STOP_S:.0f} s:\n{self.log_tail()}") from None
         finally:
+            if self._notices is not None:
+                self._notices.close()
             self._notify.unlink(missing_ok=True)

@@ -265,7 +265,8 @@ class SimCompound:
         raise ConfigError(f"there is no reader {reader}", hint="name a reader of the compound's file")
 
     def _bus(self, device: str) -> SimOsdpBus | SimModbusBus | SimGpioLines:
-        return _named({**self.osdp, **self.modbus, **self.gpio}, device, "device")
+        buses: Mapping[str, SimOsdpBus | SimModbusBus | SimGpioLines] = {**self.osdp, **self.modbus, **self.gpio}
+        return _named(buses, device, "device")
 
 
 Named = TypeVar("Named")

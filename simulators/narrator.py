@@ -55,14 +55,13 @@ class Narrator:
     def opening(self, settings: Settings, scenario: Scenario) -> None:
         name = self._pick(Words(settings.gateway.name.en, settings.gateway.name.zh))
         title = self._pick(Words(scenario.title.en, scenario.title.zh))
+        doors, sensors, cameras = len(settings.doors), len(settings.sensors), len(settings.cameras)
         self._console.print(Text(f"{name}: {title}", style="bold"))
         self._console.print(
             self._pick(
                 Words(
-                    f"  {len(settings.doors)} doors, {len(settings.sensors)} sensors, {len(settings.cameras)} cameras, "
-                    f"{len(settings.devices)} buses and chips, all on simulated wires; starting …",
-                    f"  {len(settings.doors)} 扇门、{len(settings.sensors)} 个传感器、{len(settings.cameras)} 台摄像机、"
-                    f"{len(settings.devices)} 条总线与芯片,全部为模拟线路;启动中…",
+                    f"  {doors} doors, {sensors} sensors, {cameras} cameras, all on simulated wires; starting …",
+                    f"  {doors} 扇门、{sensors} 个传感器、{cameras} 台摄像机,全部为模拟线路;启动中…",
                 )
             )
         )

@@ -56,7 +56,9 @@ def _nothing_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
     gc.collect()
     left = [t.name for t in threading.enumerate() if t not in threads and not t.name.startswith("asyncio_")]
     assert not left, f"threads left running: {left}"
-    opened = {f for f in _open_files() - files if "socket:" not in f or not asyncio.iscoroutinefunction(request.function)}
+    opened = {
+        f for f in _open_files() - files if "socket:" not in f or not asyncio.iscoroutinefunction(request.function)
+    }
     assert not opened, f"descriptors left open: {opened}"
 
 

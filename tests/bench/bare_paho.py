@@ -4,6 +4,7 @@ import asyncio
 import time
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 
 WINDOW = 100
 PAYLOAD = b"x" * 420
@@ -13,7 +14,7 @@ PAYLOAD = b"x" * 420
 async def publish(port: int, count: int) -> tuple[float, float]:
     """(seconds of wall time, seconds of CPU) for `count` acknowledged messages."""
     loop = asyncio.get_running_loop()
-    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
     client.max_inflight_messages_set(WINDOW)
     connected, done = loop.create_future(), loop.create_future()
     acknowledged = sent = 0
@@ -36,10 +37,17 @@ async def publish(port: int, count: int) -> tuple[float, float]:
 
     client.on_connect = lambda *_: connected.set_result(None)
     client.on_publish = on_publish
+
+    def on_close(_: mqtt.Client, __: object, sock: mqtt.SocketLike) -> None:
+        loop.remove_reader(sock)
+
+    def on_unregister_write(_: mqtt.Client, __: object, sock: mqtt.SocketLike) -> None:
+        loop.remove_writer(sock)
+
     client.on_socket_open = lambda _, __, sock: loop.add_reader(sock, on_readable)
-    client.on_socket_close = lambda _, __, sock: loop.remove_reader(sock)
+    client.on_socket_close = on_close
     client.on_socket_register_write = lambda _, __, sock: loop.add_writer(sock, client.loop_write)
-    client.on_socket_unregister_write = lambda _, __, sock: loop.remove_writer(sock)
+    client.on_socket_unregister_write = on_unregister_write
     client.connect("127.0.0.1", port)
     await connected
     wall, cpu = time.perf_counter(), time.process_time()

@@ -8,6 +8,7 @@ import sys
 import time
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 
 _RANGE = re.compile(rb'"from":(\d+),"to":(\d+)')
 
@@ -20,7 +21,7 @@ def main(port: int) -> None:
         count = int(found[2]) - int(found[1]) + 1 if found else 1
         print(arrived, lane, count, flush=True)
 
-    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
     client.on_message = on_message
     client.on_subscribe = lambda *_: print("ready", flush=True)
     client.connect("127.0.0.1", port)

@@ -1,6 +1,7 @@
 """The agent as a process in a whole compound, judged at the centre."""
 
 import asyncio
+from pathlib import Path
 
 from agent.settings import Settings
 from drivers.base import SystemClock
@@ -10,14 +11,14 @@ from simulators.scenario import find, load
 from tests.system.conftest import compound, play
 
 
-async def test_the_demo_s_scenario_passes(settings: Settings, folder) -> None:
+async def test_the_demo_s_scenario_passes(settings: Settings, folder: Path) -> None:
     scenario = load(find("demo"))
     async with SimCompound(settings, folder, SystemClock(), cards=scenario.cards) as running:
         outcome = await Player(running, scenario, SystemClock()).play()
     assert outcome.passed, (outcome.missing, outcome.failed)
 
 
-async def test_killed_agent_comes_back_with_every_event(doors_only: Settings, folder) -> None:
+async def test_killed_agent_comes_back_with_every_event(doors_only: Settings, folder: Path) -> None:
     async with compound(doors_only, folder) as running:
         outcome = await play(
             running,
@@ -38,7 +39,7 @@ async def test_killed_agent_comes_back_with_every_event(doors_only: Settings, fo
         assert outcome.passed, (outcome.missing, outcome.failed)
 
 
-async def test_sigterm_ends_in_order_with_outputs_safe(doors_only: Settings, folder) -> None:
+async def test_sigterm_ends_in_order_with_outputs_safe(doors_only: Settings, folder: Path) -> None:
     async with compound(doors_only, folder) as running:
         running.present_card("reader-north", "resident")
         await running.lock_is("north-gate", unlocked=True)
@@ -50,7 +51,7 @@ async def test_sigterm_ends_in_order_with_outputs_safe(doors_only: Settings, fol
         await running.agent.start()
 
 
-async def test_doors_work_while_the_centre_is_gone(doors_only: Settings, folder) -> None:
+async def test_doors_work_while_the_centre_is_gone(doors_only: Settings, folder: Path) -> None:
     async with compound(doors_only, folder) as running:
         outcome = await play(
             running,
@@ -70,7 +71,7 @@ async def test_doors_work_while_the_centre_is_gone(doors_only: Settings, folder)
         assert outcome.passed, (outcome.missing, outcome.failed)
 
 
-async def test_doors_work_while_the_camera_process_is_killed(settings: Settings, folder) -> None:
+async def test_doors_work_while_the_camera_process_is_killed(settings: Settings, folder: Path) -> None:
     async with compound(settings, folder) as running:
         steps: list[dict[str, object]] = [
             {"do": "kill-vision", "expect": [{"kind": "device.fault", "subject": "cam-lane"}]},
