@@ -9,7 +9,19 @@ from pathlib import Path
 import pytest
 
 from agent.events import Kind, Lane
-from agent.journal import ClosedError, ConfirmError, Health, Journal, Limits, Origin, first_digest, next_digest
+from agent.journal import (
+    ClosedError,
+    ConfirmError,
+    Draft,
+    Entry,
+    Health,
+    Journal,
+    Limits,
+    Origin,
+    Storing,
+    first_digest,
+    next_digest,
+)
 from agent.journal.store import Store
 from drivers.base import SystemClock
 from tests.clock import ManualClock
@@ -166,6 +178,33 @@ async def test_a_bug_in_the_thread_is_raised_to_whoever_watches(
     with pytest.raises(ClosedError):
         await journal.peek(Lane.ALARM, 0, 1)
     await journal.close()
+
+
+async def test_a_disk_that_does_not_answer_is_a_fault_until_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, hung, answers = ManualClock(), threading.Event(), threading.Event()
+    write = Store.write
+
+    def hang(store: Store, drafts: list[Draft]) -> list[Entry | None]:
+        hung.set()
+        assert answers.wait(20)
+        return write(store, drafts)
+
+    journal = await Journal.open(tmp_path, Limits(), clock)
+    watch = asyncio.create_task(journal.run_until_failed())
+    monkeypatch.setattr(Store, "write", hang)
+    task = asyncio.create_task(journal.append(draft(Lane.ALARM)))
+    assert await asyncio.to_thread(hung.wait, 20)
+    assert journal.health == Health()
+    await clock.advance(7)
+    assert journal.health.state is Storing.FAILING
+    assert not task.done()
+    answers.set()
+    assert (await task).sequence == 1
+    await until(journal, lambda: journal.health == Health())
+    await journal.close()
+    await watch
 
 
 def test_sqlalchemy_is_loaded_only_when_a_journal_opens() -> None:

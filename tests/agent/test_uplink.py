@@ -1,0 +1,288 @@
+"""From the journal to the centre over real brokers: nothing is lost, and only what is proven is released."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agent.contract import LaneReceipt, Online, Receipt, event_body
+from agent.events import Event, Kind, Lane
+from agent.journal import Draft
+from agent.settings import Centre as CentreSettings
+from agent.settings import Confirm, Protocol
+from agent.uplink import LinkPhase, Session, Target, TroubleCode
+from drivers.base import SystemClock
+from simulators.broker import Broker
+from simulators.centre import Centre, Received
+from simulators.network import Line, Network
+from tests.agent.house import GATEWAY, TOPICS, House, house
+from tests.conftest import need
+
+CLOCK = SystemClock()
+
+
+@pytest.fixture(params=["iotcore", "mosquitto"])
+def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Broker:
+    need(Broker.has(request.param), request.param)
+    make = {"iotcore": Broker.iotcore, "mosquitto": Broker.mosquitto}[request.param]
+    return make(tmp_path / "broker")
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Broker:
+    need(Broker.has("mosquitto"), "mosquitto")
+    return Broker.mosquitto(tmp_path / "broker")
+
+
+def to(broker: Broker, **more: object) -> CentreSettings:
+    return CentreSettings.model_validate({"broker": broker.url} | more)
+
+
+def is_a(kind: Kind, subject: str) -> Callable[[Received], bool]:
+    return lambda received: received.kind is kind and received.subject == subject
+
+
+def a_day(made: House) -> None:
+    """Something in every lane that events have."""
+    for number in range(20):
+        made.report(Kind.ACCESS_GRANTED, "north-gate", number=number)
+        made.read(20 + number / 10)
+    made.report(Kind.AGENT_STARTED, "gateway")
+    made.report(Kind.SMOKE, "stairwell-1-smoke", value=True)
+    made.report(Kind.DEVICE_FAULT, "modbus-1", reason="unplugged")
+
+
+async def test_events_reach_the_centre_and_are_released_by_its_receipt(broker: Broker, tmp_path: Path) -> None:
+    async with broker, Centre(broker.url, clock=CLOCK) as centre, house(tmp_path / "j", to(broker)) as made:
+        a_day(made)
+        smoke = await centre.wait_for(is_a(Kind.SMOKE, "stairwell-1-smoke"))
+        assert (smoke.gateway, smoke.lane, smoke.sequence) == (GATEWAY.id, Lane.ALARM, 1)
+        assert smoke.data["value"] is True
+        await made.confirmed()
+        proof = centre.proof()
+        assert (proof.gaps, proof.broken) == (0, 0)
+        assert proof.confirmed == sum(state.last for state in made.journal.lanes.values())
+        assert made.troubles == []
+
+
+async def test_a_broker_killed_in_the_middle_loses_nothing(broker: Broker, tmp_path: Path) -> None:
+    async with broker, Centre(broker.url, clock=CLOCK) as centre, house(tmp_path / "j", to(broker)) as made:
+        await made.linked()
+        for round_ in range(3):
+            for number in range(100):
+                made.report(Kind.ACCESS_GRANTED, f"door-{round_}", number=number)
+            if round_ == 1:
+                await broker.kill()
+                await made.until(lambda: made.uplink.link.phase is LinkPhase.DOWN)
+                await broker.start()
+        await made.confirmed(20)
+        proof = centre.proof()
+        assert (proof.gaps, proof.broken) == (0, 0)
+        assert len([e for e in centre.received if e.kind is Kind.ACCESS_GRANTED]) == 300
+
+
+async def test_a_black_hole_is_found_and_survived(mosquitto: Broker, tmp_path: Path) -> None:
+    async with mosquitto, Network(mosquitto.port) as network, Centre(mosquitto.url, clock=CLOCK) as centre:
+        settings = CentreSettings(broker=f"mqtt://127.0.0.1:{network.port}")
+        async with house(tmp_path / "j", settings) as made:
+            await made.linked()
+            await network.cut(how=Line.BLACK_HOLE)
+            made.report(Kind.SMOKE, "stairwell-1-smoke")
+            await made.until(lambda: made.uplink.link.phase is LinkPhase.DOWN)
+            assert "acknowledged nothing" in made.uplink.link.reason
+            await network.mend()
+            await centre.wait_for(is_a(Kind.SMOKE, "stairwell-1-smoke"), timeout_s=15)
+            await made.confirmed()
+
+
+async def test_alarms_overtake_a_backlog_of_readings(broker: Broker, tmp_path: Path) -> None:
+    async with broker, Centre(broker.url, clock=CLOCK) as centre:
+        async with house(tmp_path / "j", to(broker), running=False) as made:
+            for number in range(5000):
+                made.read(number / 10)
+            for number in range(50):
+                made.report(Kind.DOOR_FORCED, f"door-{number}")
+            await made.until(lambda: made.journal.pending == 0)
+        async with house(tmp_path / "j", to(broker)) as made:
+            await made.confirmed(20)
+        kinds = [received.kind for received in centre.received]
+        readings_before_last_alarm = kinds[: 50 + kinds.count(Kind.READINGS)].index(Kind.READINGS)
+        assert readings_before_last_alarm >= 50 - 3, "no more than what was in flight at once"
+        assert sum(received.readings for received in centre.received) == 5000
+        assert kinds.count(Kind.READINGS) < 100
+
+
+async def test_without_a_receipt_nothing_is_released(mosquitto: Broker, tmp_path: Path) -> None:
+    async with mosquitto, Centre(mosquitto.url, clock=CLOCK, receipts=False) as listener:
+        async with house(tmp_path / "j", to(mosquitto)) as made:
+            made.report(Kind.SMOKE, "stairwell-1-smoke")
+            await listener.wait_for(is_a(Kind.SMOKE, "stairwell-1-smoke"))
+            assert made.journal.lanes[Lane.ALARM].confirmed == 0
+        async with house(tmp_path / "j", to(mosquitto)) as made:
+            await listener.wait_until(lambda: listener.proof().duplicates >= 1)
+            assert made.journal.lanes[Lane.ALARM].waiting == 1
+
+
+async def test_pubacks_release_where_the_broker_s_word_is_enough(mosquitto: Broker, tmp_path: Path) -> None:
+    async with mosquitto, house(tmp_path / "j", to(mosquitto, confirm=Confirm.BROKER)) as made:
+        a_day(made)
+        await made.confirmed()
+
+
+async def test_pubacks_of_3_1_1_prove_nothing(mosquitto: Broker, tmp_path: Path) -> None:
+    settings = to(mosquitto, confirm=Confirm.BROKER, protocol=Protocol.MQTT311)
+    async with mosquitto, house(tmp_path / "j", settings) as made:
+        made.report(Kind.SMOKE, "stairwell-1-smoke")
+        await made.until(lambda: made.uplink.link.phase is LinkPhase.LIMITED)
+        assert "3.1.1" in made.uplink.link.reason
+        async with Centre(mosquitto.url, clock=CLOCK, receipts=False) as listener:
+            await listener.wait_until(lambda: GATEWAY.id in listener.gateways)
+        assert made.journal.lanes[Lane.ALARM].confirmed == 0
+
+
+async def test_a_refused_publish_is_not_taken_for_delivered(tmp_path: Path) -> None:
+    need(Broker.has("mosquitto"), "mosquitto")
+    acl = "topic readwrite gatehouse/#\ntopic deny gatehouse/1/up/+/+/+/+/+/event/access/#\n"
+    broker = Broker.mosquitto(tmp_path / "broker", acl=acl)
+    async with broker, house(tmp_path / "j", to(broker, confirm=Confirm.BROKER)) as made:
+        await made.linked()
+        made.report(Kind.ACCESS_GRANTED, "north-gate")
+        made.report(Kind.SMOKE, "stairwell-1-smoke")
+        await made.until(lambda: bool(made.troubles))
+        assert made.troubles[0].code is TroubleCode.REFUSED
+        assert (made.troubles[0].lane, made.troubles[0].sequence) == (Lane.ACCESS, 1)
+        assert made.uplink.link.phase is LinkPhase.LIMITED
+        assert "uthorized" in made.uplink.link.reason
+        await made.until(lambda: made.journal.lanes[Lane.ALARM].confirmed == 1)
+        assert made.journal.lanes[Lane.ACCESS].confirmed == 0
+
+
+async def test_states_are_retained_and_latest_wins(broker: Broker, tmp_path: Path) -> None:
+    async with broker, house(tmp_path / "j", to(broker)) as made:
+        made.uplink.publish_state(
+            "device/osdp-1", b'{"device":"osdp-1","state":"starting","boot":"b","uptime":"1.000"}'
+        )
+        made.uplink.publish_state("device/osdp-1", b'{"device":"osdp-1","state":"ok","boot":"b","uptime":"2.000"}')
+        await made.linked()
+        async with Centre(broker.url, clock=CLOCK) as late:
+            await late.wait_until(lambda: GATEWAY.id in late.gateways and bool(late.gateways[GATEWAY.id].devices))
+            book = late.gateways[GATEWAY.id]
+            assert book.devices["osdp-1"].state == "ok"
+            await late.wait_until(lambda: book.presence is not None and book.status is not None)
+            assert book.status is not None
+            assert book.status.epoch == made.journal.epoch
+
+
+async def test_a_clean_stop_publishes_the_rest_and_says_so(broker: Broker, tmp_path: Path) -> None:
+    async with broker, Centre(broker.url, clock=CLOCK) as centre:
+        async with house(tmp_path / "j", to(broker)) as made:
+            await made.linked()
+            for number in range(200):
+                made.report(Kind.ACCESS_GRANTED, "north-gate", number=number)
+            await made.journal.append(last_word(made))
+        await centre.wait_for(is_a(Kind.AGENT_STOPPED, "gateway"))
+        book = centre.gateways[GATEWAY.id]
+        await centre.wait_until(lambda: book.presence is not None and book.presence.state is Online.OFFLINE)
+        assert book.presence is not None
+        assert book.presence.stopped
+        assert centre.proof().gaps == 0
+
+
+def last_word(made: House) -> Draft:
+    event = Event(Kind.AGENT_STOPPED, "gateway", made.clock.mono_s())
+    return Draft(Lane.LEDGER, event.kind, event_body(event, boot="b", at=None, name=None, grid=None))
+
+
+async def test_a_gateway_that_dies_is_said_to_be_offline(broker: Broker, tmp_path: Path) -> None:
+    async with (
+        broker,
+        Network(broker.port) as network,
+        Centre(broker.url, clock=CLOCK) as centre,
+        house(tmp_path / "j", CentreSettings(broker=f"mqtt://127.0.0.1:{network.port}")) as made,
+    ):
+        await made.linked()
+        await centre.wait_until(lambda: GATEWAY.id in centre.gateways)
+        await network.cut()
+        book = centre.gateways[GATEWAY.id]
+        await centre.wait_until(lambda: book.presence is not None and book.presence.state is Online.OFFLINE)
+        assert book.presence is not None
+        assert not book.presence.stopped
+
+
+# ---------------------------------------------------------------- receipts
+
+
+class Clerk:
+    """Writes receipts by hand."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.wake = asyncio.Event()
+        self.session = Session(Target.of(to(broker)), Protocol.MQTT5, "clerk", 30, self.wake)
+
+    async def __aenter__(self) -> "Clerk":
+        await self.session.open(CLOCK)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.session.close()
+
+    def send(self, receipt: Receipt | bytes) -> None:
+        payload = receipt if isinstance(receipt, bytes) else receipt.payload()
+        self.session.publish(TOPICS.receipt, payload, retain=True)
+        self.session.flush()
+
+
+def receipt(made: House, counter: int, upto: int, digest: str | None = None, **more: object) -> Receipt:
+    state = made.journal.lanes[Lane.ALARM]
+    said = LaneReceipt.model_validate({"upto": upto, "digest": digest or state.digest.hex()} | more)
+    return Receipt(gateway=GATEWAY.id, epoch=made.journal.epoch, counter=counter, lanes={Lane.ALARM: said})
+
+
+async def test_receipts_that_do_not_fit_release_nothing_and_are_reported(mosquitto: Broker, tmp_path: Path) -> None:
+    async with mosquitto, Clerk(mosquitto) as clerk, house(tmp_path / "j", to(mosquitto)) as made:
+        await made.linked()
+        made.report(Kind.SMOKE, "stairwell-1-smoke")
+        await made.until(lambda: made.journal.lanes[Lane.ALARM].last == 1)
+        good = receipt(made, 9, 1)
+        clerk.send(good.model_copy(update={"gateway": "gh-other", "counter": 50}))
+        clerk.send(good.model_copy(update={"epoch": "another", "counter": 51}))
+        clerk.send(receipt(made, 6, 1, digest="ab" * 32))
+        clerk.send(receipt(made, 7, 2))
+        clerk.send(receipt(made, 5, 1))
+        clerk.send(b'{"gateway":"' + GATEWAY.id.encode() + b'","epoch":3}')
+        await made.until(lambda: len(made.troubles) == 3)
+        mismatch, unreadable = TroubleCode.RECEIPT_MISMATCH, TroubleCode.RECEIPT_UNREADABLE
+        assert [trouble.code for trouble in made.troubles] == [mismatch, mismatch, unreadable]
+        assert made.journal.lanes[Lane.ALARM].confirmed == 0
+        clerk.send(good)
+        await made.until(lambda: made.journal.lanes[Lane.ALARM].confirmed == 1)
+        assert len(made.troubles) == 3
+
+
+async def test_what_the_centre_rejects_is_released_and_reported_once(mosquitto: Broker, tmp_path: Path) -> None:
+    def judge(received: Received) -> str | None:
+        return "no such door" if received.subject == "door-2" else None
+
+    async with mosquitto, Centre(mosquitto.url, clock=CLOCK) as centre, house(tmp_path / "j", to(mosquitto)) as made:
+        centre.reject(judge)
+        for number in range(1, 4):
+            made.report(Kind.DOOR_FORCED, f"door-{number}")
+        await made.confirmed()
+        made.report(Kind.DOOR_FORCED, "door-4")
+        await made.confirmed()
+        (trouble,) = made.troubles
+        assert (trouble.code, trouble.lane, trouble.sequence) == (TroubleCode.REJECTED, Lane.ALARM, 2)
+        assert trouble.reason == "no such door"
+
+
+async def test_a_centre_that_lost_everything_asks_again(mosquitto: Broker, tmp_path: Path) -> None:
+    async with mosquitto, house(tmp_path / "j", to(mosquitto, heartbeat_s=5)) as made:
+        async with Centre(mosquitto.url, clock=CLOCK):
+            a_day(made)
+            await made.confirmed()
+        async with Centre(mosquitto.url, clock=CLOCK) as second:
+            made.report(Kind.SMOKE, "another")
+            await made.confirmed()
+            await second.wait_until(lambda: second.proof().gaps == 0 and second.proof().confirmed > 40)
+            assert second.proof().broken == 0

@@ -1,0 +1,104 @@
+"""When to try again, with which MQTT, and what to set aside: by a clock moved by hand."""
+
+import random
+
+import pytest
+
+from agent.events import Lane
+from agent.settings import Protocol
+from agent.uplink.dial import Cause
+from agent.uplink.policy import Reconnect, Suspects, Versions
+
+DAY_S = 24 * 3600.0
+
+
+def most(_low: float, high: float) -> float:
+    return high
+
+
+def test_waits_grow_to_four_seconds_in_the_first_minute_and_to_a_minute_later() -> None:
+    policy, now, waits = Reconnect(most), 1000.0, []
+    while now < 1060:
+        waits.append(policy.next_s(now, slow=False))
+        now += waits[-1]
+    assert waits[:5] == [0.25, 0.5, 1.0, 2.0, 4.0]
+    assert max(waits) == 4.0
+    later = [policy.next_s(now + n, slow=False) for n in range(6)]
+    assert later[-1] == 60.0
+
+
+def test_jitter_is_full() -> None:
+    waits = [Reconnect(random.Random(seed).uniform).next_s(0.0, slow=False) for seed in range(200)]
+    assert min(waits) < 0.02
+    assert max(waits) > 0.23
+
+
+def test_what_a_human_must_cure_is_tried_slowly_at_once() -> None:
+    assert Reconnect(lambda low, _: low).next_s(0.0, slow=True) == 30.0
+
+
+def test_a_proven_link_starts_afresh() -> None:
+    policy = Reconnect(most)
+    for _ in range(8):
+        policy.next_s(0.0, slow=False)
+    policy.proven()
+    assert policy.next_s(500.0, slow=False) == 0.25
+
+
+def test_mqtt_5_comes_first_and_again_a_day_after_its_refusal() -> None:
+    versions = Versions(Protocol.AUTO)
+    assert versions.choose(0.0) is Protocol.MQTT5
+    versions.failed(Cause.VERSION, 0.0)
+    assert versions.choose(1.0) is Protocol.MQTT311
+    assert not versions.due(DAY_S - 1)
+    assert versions.due(DAY_S)
+    assert versions.choose(DAY_S) is Protocol.MQTT5
+
+
+@pytest.mark.parametrize("cause", [Cause.TIMEOUT, Cause.UNREACHABLE, Cause.DENIED, Cause.CONFIGURED])
+def test_no_other_failure_leads_away_from_mqtt_5(cause: Cause) -> None:
+    versions = Versions(Protocol.AUTO)
+    for _ in range(10):
+        versions.failed(cause, 0.0)
+    assert versions.choose(1.0) is Protocol.MQTT5
+
+
+def test_two_closes_in_a_row_change_the_version_and_a_time_out_between_does_not_count() -> None:
+    versions = Versions(Protocol.AUTO)
+    for cause in (Cause.CLOSED, Cause.TIMEOUT, Cause.CLOSED):
+        versions.failed(cause, 0.0)
+    assert versions.choose(1.0) is Protocol.MQTT5
+    versions.failed(Cause.CLOSED, 0.0)
+    assert versions.choose(1.0) is Protocol.MQTT311
+
+
+def test_a_version_that_is_configured_stays() -> None:
+    versions = Versions(Protocol.MQTT5)
+    versions.failed(Cause.VERSION, 0.0)
+    assert versions.choose(1.0) is Protocol.MQTT5
+
+
+def test_the_message_the_broker_cannot_bear_is_found_and_no_other() -> None:
+    suspects = Suspects()
+    flight = frozenset({(Lane.ALARM, n) for n in range(1, 6)})
+    bad = (Lane.ALARM, 3)
+    modes = []
+    for _ in range(2):
+        assert suspects.closed(flight, prompt=True) is None
+        modes.append(suspects.careful)
+    assert modes == [False, True]
+    suspects.acknowledged((Lane.ALARM, 1))
+    suspects.acknowledged((Lane.ALARM, 2))
+    assert suspects.closed(frozenset({bad}), prompt=True) is None
+    assert suspects.closed(frozenset({bad}), prompt=True) == bad
+    assert suspects.aside == {bad}
+    suspects.acknowledged((Lane.ALARM, 4))
+    suspects.acknowledged((Lane.ALARM, 5))
+    assert not suspects.careful
+
+
+def test_a_link_that_is_lost_long_after_the_last_message_accuses_none() -> None:
+    suspects = Suspects()
+    for _ in range(10):
+        assert suspects.closed(frozenset({(Lane.ALARM, 1)}), prompt=False) is None
+    assert not suspects.careful
