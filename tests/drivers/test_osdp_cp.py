@@ -426,6 +426,25 @@ class TableLine:
         self.closed = True
 
 
+class SlowLine(TableLine):
+    """Polls are answered with 400 bytes at the pace of 9600 baud: twice a time-out long."""
+
+    def write(self, data: bytes) -> None:
+        (command,) = Deframer().feed(data)
+        if command.code != Cmd.POLL:
+            super().write(data)
+            return
+        self.asked.append((self._clock.mono_s(), command.sequence))
+        reply = encode(Frame(command.address, command.sequence, 0x80, bytes(392), reply=True))
+        self.dribbling = asyncio.create_task(self._dribble(reply))
+
+    async def _dribble(self, reply: bytes) -> None:
+        for at in range(0, len(reply), 50):
+            await self._clock.sleep(50 * 10 / 9600)
+            self._waiting += reply[at : at + 50]
+            self._arrived.set()
+
+
 @asynccontextmanager
 async def table(present: set[int], count: int = 2) -> AsyncIterator[tuple[ManualClock, TableLine, list[Report]]]:
     clock, reports = ManualClock(), list[Report]()
@@ -453,6 +472,24 @@ async def test_polls_keep_their_interval_and_never_spin() -> None:
         await clock.advance(2)
         polls = [at for at, address in line.asked if address == 0]
         assert len(polls) == pytest.approx(40, abs=2)
+
+
+async def test_a_reply_that_takes_longer_than_a_time_out_to_arrive_is_read_whole() -> None:
+    clock, reports = ManualClock(), list[Report]()
+    line = SlowLine(clock, {0})
+    readers = (OsdpReader(id="reader-0", address=0, secure_channel=SecureChannel.OFF),)
+    config = OsdpBus(driver="osdp", id=BUS, port="none", baud=9600, readers=readers)
+    task = asyncio.create_task(OsdpControlPanel(config, clock, lambda _config, _clock: line).run(reports.append))
+    await clock.advance(1)
+    line.asked.clear()
+    await clock.advance(5)
+    sequences = [sequence for _, sequence in line.asked]
+    assert len(sequences) >= 10
+    assert all(first != second for first, second in itertools.pairwise(sequences))
+    task.cancel()
+    await clock.advance(1)
+    assert task.cancelled()
+    assert [r.state for r in reports if isinstance(r, Status) and r.device == "reader-0"][-1] is DeviceState.OK
 
 
 async def test_a_dead_reader_costs_its_bus_at_most_one_time_out_in_five_seconds() -> None:
