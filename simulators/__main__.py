@@ -60,8 +60,7 @@ async def _simulate(options: argparse.Namespace, folder: Path) -> Outcome:
     play = scenario.load(scenario.find(options.scenario))
     narrator = Narrator(options.lang, clock)
     narrator.opening(settings, play)
-    async with SimCompound(settings, folder, clock, cards=play.cards) as compound:
-        compound.centre.on_received = narrator.received
+    async with SimCompound(settings, folder, clock, cards=play.cards, on_received=narrator.received) as compound:
         narrator.up(compound)
         with narrator:
             outcome = await Player(compound, play, clock, narrator.step).play()

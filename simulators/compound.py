@@ -24,7 +24,7 @@ from drivers.modbus import ModbusBus
 from drivers.osdp.config import OsdpBus, SecureChannel
 from simulators.agent_process import AgentProcess
 from simulators.broker import Broker
-from simulators.centre import Centre
+from simulators.centre import Centre, Received
 from simulators.clips import fetch_bikes
 from simulators.gpio_lines import SimGpioLines
 from simulators.mjpeg import SimCamera
@@ -56,11 +56,13 @@ class SimCompound:
         *,
         cards: Mapping[str, ScenarioCard],
         broker: Callable[[Path], Broker] = Broker.iotcore,
+        on_received: Callable[[Received], None] = lambda _: None,
     ) -> None:
         self.settings = settings
         self._folder = folder
         self._clock = clock
         self._cards = cards
+        self._on_received = on_received
         self._stack = AsyncExitStack()
         self.broker = broker(folder)
         self.osdp: dict[str, SimOsdpBus] = {}
@@ -77,6 +79,7 @@ class SimCompound:
             await stack.enter_async_context(self.broker)
             self.network = await stack.enter_async_context(Network(self.broker.port))
             self.centre = await stack.enter_async_context(Centre(self.broker.url, clock=self._clock))
+            self.centre.on_received = self._on_received
             devices = [await self._simulate(stack, device) for device in self.settings.devices]
             cameras = [await self._simulate_camera(stack, camera) for camera in self.settings.cameras]
             self._write_file(devices, cameras)

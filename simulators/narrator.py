@@ -60,7 +60,7 @@ class Narrator:
         self._console.print(
             self._pick(
                 Words(
-                    f"  {doors} doors, {sensors} sensors, {cameras} cameras, all on simulated wires; starting …",
+                    f"  {doors} doors, {sensors} sensors, {cameras} camera(s), all on simulated wires; starting …",
                     f"  {doors} 扇门、{sensors} 个传感器、{cameras} 台摄像机,全部为模拟线路;启动中…",
                 )
             )
