@@ -6,7 +6,7 @@ import pytest
 
 from drivers.base import Card, Cue, DeviceFault, DeviceState, Reading, Report, Status
 from drivers.osdp.config import OsdpReader, SecureChannel
-from drivers.osdp.frames import Frame, decode
+from drivers.osdp.frames import Block, Frame, decode
 from drivers.osdp.messages import Cmd, Nak, Reply
 from drivers.osdp.reader import TRIES, Phase, ReaderLink
 
@@ -236,3 +236,28 @@ def test_outputs_held_on_come_back_with_the_reader_and_pulses_do_not() -> None:
         feedback.switch(2, on=True, for_s=None, now=bench.now)
     with pytest.raises(DeviceFault):
         feedback.switch(0, on=True, for_s=7000, now=bench.now)
+
+
+def test_a_reader_that_answers_with_the_default_key_is_refused() -> None:
+    bench = Bench(SecureChannel.REQUIRED)
+    for code, data in ((Reply.PDID, PDID), (Reply.PDCAP, b"")):
+        bench.sent()
+        bench.answer(code, data)
+    challenge = bench.sent()
+    frame = Frame(5, challenge.sequence, Reply.CCRYPT, bytes(32), True, Block.CHALLENGE_REPLY, b"\x00")
+    assert bench.link.accepts(frame)
+    bench.link.received(frame, bench.now)
+    assert "default key" in bench.status.reason
+    assert bench.link.phase is Phase.OFFLINE
+
+
+def test_a_mismatch_is_tried_once_more_before_it_is_called_a_wrong_key() -> None:
+    bench = Bench(SecureChannel.REQUIRED)
+    for faults in (0, 1):
+        for code, data in ((Reply.PDID, PDID), (Reply.PDCAP, b"")):
+            bench.sent()
+            bench.answer(code, data)
+        frame = Frame(5, bench.sent().sequence, Reply.CCRYPT, bytes(32), True, Block.CHALLENGE_REPLY, b"\x01")
+        bench.link.received(frame, bench.now)
+        assert len(bench.reports) == faults
+    assert "wrong key" in bench.status.reason
