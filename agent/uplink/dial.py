@@ -73,12 +73,24 @@ class Target:
         """TLS 1.2 or later, server always verified; reads files, so the connecting thread calls it."""
         context = ssl.create_default_context(cafile=str(self.ca_file) if self.ca_file else None)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.sslsocket_class = _ClosesItself
         if self.cert_file is not None:
             context.load_cert_chain(self.cert_file, self.key_file)
         return context
 
     def password(self) -> str | None:
         return self.password_file.read_text().rstrip("\r\n") if self.password_file else None
+
+
+class _ClosesItself(ssl.SSLSocket):
+    """paho forgets a socket whose handshake fails, and its descriptor with it."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except (OSError, ValueError):
+            self.close()
+            raise
 
 
 def explain(error: OSError | ValueError, target: Target) -> LinkDownError:

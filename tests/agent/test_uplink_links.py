@@ -1,0 +1,272 @@
+"""Why there is no link, in words; TLS; and the way down to MQTT 3.1.1."""
+
+import asyncio
+import datetime as dt
+import ipaddress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from agent.events import Kind
+from agent.settings import Centre as CentreSettings
+from agent.settings import Confirm, Protocol
+from agent.uplink import Cause, LinkDownError, LinkPhase, LinkState, Session, Target
+from drivers.base import SystemClock
+from simulators.broker import Broker, Tls, free_ports
+from simulators.centre import Centre
+from tests.agent.house import house
+from tests.conftest import need
+
+CLOCK = SystemClock()
+
+
+async def why(settings: CentreSettings, protocol: Protocol = Protocol.MQTT5) -> LinkDownError:
+    session = Session(Target.of(settings), protocol, "gh-test01", 30, asyncio.Event())
+    try:
+        with pytest.raises(LinkDownError) as caught:
+            await session.open(CLOCK)
+    finally:
+        session.abort()
+    assert caught.value.hint, "every failure names its cure"
+    return caught.value
+
+
+@asynccontextmanager
+async def listener(answer: bytes | None) -> AsyncIterator[int]:
+    """Accepts; sends `answer` after the first bytes, or nothing at all, and hangs up where there is an answer."""
+    done = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        if answer is None:
+            await done.wait()
+        else:
+            writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+        done.set()
+
+
+def at(port: int, scheme: str = "mqtt", **files: Path) -> CentreSettings:
+    return CentreSettings.model_validate({"broker": f"{scheme}://127.0.0.1:{port}"} | files)
+
+
+# ---------------------------------------------------------------- no link
+
+
+async def test_nobody_listens() -> None:
+    (port,) = free_ports(1)
+    error = await why(at(port))
+    assert error.cause is Cause.UNREACHABLE
+    assert "refuses the connection" in error.reason
+
+
+async def test_a_name_that_does_not_exist() -> None:
+    error = await why(CentreSettings(broker="mqtt://broker.invalid:1883"))
+    assert error.cause is Cause.UNREACHABLE
+    assert "broker.invalid" in error.reason
+
+
+async def test_a_port_that_hangs_up() -> None:
+    async with listener(b"") as port:
+        error = await why(at(port))
+    assert error.cause is Cause.CLOSED
+
+
+async def test_a_port_that_speaks_no_tls() -> None:
+    async with listener(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
+        error = await why(at(port, "mqtts"))
+    assert error.cause is Cause.CONFIGURED
+    assert "does not speak TLS" in error.reason
+
+
+async def test_a_ca_file_that_is_not_there(tmp_path: Path) -> None:
+    async with listener(b"") as port:
+        error = await why(at(port, "mqtts", ca_file=tmp_path / "ca.pem"))
+    assert error.cause is Cause.CONFIGURED
+
+
+@pytest.mark.parametrize(
+    ("code", "protocol", "cause"),
+    [
+        (0x84, Protocol.MQTT5, Cause.VERSION),
+        (0x86, Protocol.MQTT5, Cause.DENIED),
+        (0x87, Protocol.MQTT5, Cause.DENIED),
+        (0x88, Protocol.MQTT5, Cause.UNREACHABLE),
+        (5, Protocol.MQTT311, Cause.DENIED),
+        (3, Protocol.MQTT311, Cause.UNREACHABLE),
+    ],
+)
+async def test_a_connack_that_says_no(code: int, protocol: Protocol, cause: Cause) -> None:
+    connack = bytes([0x20, 3, 0, code, 0] if protocol is Protocol.MQTT5 else [0x20, 2, 0, code])
+    session = None
+    async with listener(connack) as port:
+        session = Session(Target.of(at(port)), protocol, "gh-test01", 30, asyncio.Event())
+        with pytest.raises(LinkDownError) as caught:
+            await session.open(CLOCK)
+        session.abort()
+    assert caught.value.cause is cause
+
+
+async def test_bad_credentials_are_reported_by_the_uplink(tmp_path: Path) -> None:
+    need(Broker.has("mosquitto"), "mosquitto")
+    broker = Broker.mosquitto(tmp_path / "b", options=["allow_anonymous false"])
+    async with broker, house(tmp_path / "j", CentreSettings(broker=broker.url)) as made:
+        await made.until(lambda: made.uplink.link.phase is LinkPhase.DOWN)
+        assert "does not let this gateway in" in made.uplink.link.reason
+        assert "centre.username" in made.uplink.link.hint
+
+
+# ---------------------------------------------------------------- MQTT 3.1.1
+
+
+async def test_a_broker_of_3_1_1_only_is_spoken_to_in_3_1_1(tmp_path: Path) -> None:
+    need(Broker.has("nats"), "nats-server")
+    broker = Broker.nats(tmp_path / "b")
+    async with (
+        broker,
+        Centre(broker.url, clock=CLOCK, protocol=Protocol.MQTT311) as centre,
+        house(tmp_path / "j", CentreSettings(broker=broker.url)) as made,
+    ):
+        made.report(Kind.SMOKE, "stairwell-1-smoke")
+        await made.confirmed(15)
+        assert made.uplink.link == LinkState(LinkPhase.UP, protocol=Protocol.MQTT311)
+        assert centre.proof().gaps == 0
+
+
+async def test_a_listener_that_closes_twice_on_mqtt_5_is_spoken_to_in_3_1_1(tmp_path: Path) -> None:
+    broker = Broker.iotcore(tmp_path / "b")
+    async with broker, house(tmp_path / "j", CentreSettings(broker=broker.url_v3)) as made:
+        await made.linked()
+        assert made.uplink.link.protocol is Protocol.MQTT311
+
+
+# ---------------------------------------------------------------- TLS
+
+
+class TestCa:
+    """A certificate authority for one test, with `cryptography`."""
+
+    __test__ = False
+
+    def __init__(self, folder: Path, name: str) -> None:
+        from cryptography import x509
+        from cryptography.hazmat.primitives.asymmetric import ec
+        from cryptography.x509.oid import NameOID
+
+        self._folder = folder
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        self.file = self._write(f"{name}.pem", self._sign(self._name, self._key, ca=True, host=None))
+
+    def issue(self, name: str, host: str | None = None) -> tuple[Path, Path]:
+        """Certificate and key."""
+        from cryptography import x509
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+        from cryptography.x509.oid import NameOID
+
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        pem = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        certificate = self._sign(subject, key, ca=False, host=host)
+        return self._write(f"{name}.crt", certificate), self._write(f"{name}.key", pem)
+
+    def _write(self, name: str, pem: bytes) -> Path:
+        path = self._folder / name
+        path.write_bytes(pem)
+        return path
+
+    def _sign(self, subject, key, *, ca: bool, host: str | None) -> bytes:  # type: ignore[no-untyped-def]  # imported late
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes, serialization
+
+        now = CLOCK_AT
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - dt.timedelta(days=1))
+            .not_valid_after(now + dt.timedelta(days=3650))
+            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        )
+        if host is not None:
+            names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host))])
+            builder = builder.add_extension(names, critical=False)
+        signed = builder.sign(self._key, hashes.SHA256())
+        return bytes(signed.public_bytes(serialization.Encoding.PEM))
+
+
+CLOCK_AT = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def ca(tmp_path: Path) -> TestCa:
+    need(Broker.has("mosquitto"), "mosquitto")
+    return TestCa(tmp_path, "district-ca")
+
+
+async def test_events_travel_over_mutual_tls(ca: TestCa, tmp_path: Path) -> None:
+    cert, key = ca.issue("broker", "127.0.0.1")
+    mine, my_key = ca.issue("gateway")
+    broker = Broker.mosquitto(tmp_path / "b", tls=Tls(ca.file, cert, key, client_ca=True))
+    settings = CentreSettings(
+        broker=broker.url, ca_file=ca.file, cert_file=mine, key_file=my_key, confirm=Confirm.BROKER
+    )
+    async with broker, house(tmp_path / "j", settings) as made:
+        await made.linked()
+        for number in range(200):
+            made.report(Kind.ACCESS_GRANTED, "north-gate", number=number)
+        await made.confirmed()
+        assert made.uplink.link.protocol is Protocol.MQTT5
+        error = await why(CentreSettings(broker=broker.url, ca_file=ca.file), Protocol.MQTT5)
+        assert error.cause in {Cause.CONFIGURED, Cause.CLOSED}
+
+
+async def test_the_centre_reads_over_tls_without_losing_what_came_together(ca: TestCa, tmp_path: Path) -> None:
+    cert, key = ca.issue("broker", "127.0.0.1")
+    broker = Broker.mosquitto(tmp_path / "b", tls=Tls(ca.file, cert, key))
+    settings = CentreSettings(broker=broker.url, ca_file=ca.file)
+    async with (
+        broker,
+        Centre(broker.url, clock=CLOCK, ca_file=ca.file) as centre,
+        house(tmp_path / "j", settings) as made,
+    ):
+        for number in range(300):
+            made.report(Kind.ACCESS_GRANTED, "north-gate", number=number)
+        await made.confirmed()
+        assert centre.proof().confirmed >= 300
+
+
+async def test_a_certificate_of_another_authority_is_refused(ca: TestCa, tmp_path: Path) -> None:
+    cert, key = ca.issue("broker", "127.0.0.1")
+    other = TestCa(tmp_path, "another-ca")
+    async with Broker.mosquitto(tmp_path / "b", tls=Tls(ca.file, cert, key)) as broker:
+        error = await why(CentreSettings(broker=broker.url, ca_file=other.file))
+    assert error.cause is Cause.CONFIGURED
+    assert "certificate is not accepted" in error.reason
+
+
+async def test_a_certificate_for_another_host_is_refused(ca: TestCa, tmp_path: Path) -> None:
+    cert, key = ca.issue("broker", "127.0.0.2")
+    async with Broker.mosquitto(tmp_path / "b", tls=Tls(ca.file, cert, key)) as broker:
+        error = await why(CentreSettings(broker=broker.url, ca_file=ca.file))
+    assert error.cause is Cause.CONFIGURED
+    assert "127.0.0.1" in error.reason
+
+
+async def test_tls_is_never_given_up_for_plain_text(ca: TestCa, tmp_path: Path) -> None:
+    async with Broker.mosquitto(tmp_path / "b") as broker:
+        settings = CentreSettings(broker=broker.url.replace("mqtt:", "mqtts:"), ca_file=ca.file)
+        async with house(tmp_path / "j", settings) as made:
+            await made.until(lambda: made.uplink.link.phase is LinkPhase.DOWN)
+            assert all(link.phase is not LinkPhase.UP for link in made.links)
