@@ -147,11 +147,14 @@ class SimModbusBus:
 
     def _heard(self, sending: bool, pdu: "ModbusPDU") -> "ModbusPDU":
         """Hide from the server what no unit here answers."""
-        if sending or pdu.dev_id not in self._asked:
-            return pdu if sending else None  # type: ignore[return-value]  # the server takes it as no request
-        self._asked[pdu.dev_id] += 1
+        if sending:
+            return pdu
         self._news.set()
-        return None if pdu.dev_id in self._silent else pdu  # type: ignore[return-value]  # as above
+        if pdu.dev_id in self._asked:
+            self._asked[pdu.dev_id] += 1
+        if pdu.dev_id in self._asked and pdu.dev_id not in self._silent:
+            return pdu
+        return None  # type: ignore[return-value]  # the server takes it as no request
 
     def _readable(self) -> None:
         try:

@@ -1,9 +1,9 @@
-"""Modbus RTU sensors: a table of points read by one scheduler per bus."""
+"""What a compound's file says about a Modbus RTU bus."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from drivers.base import Confined, Slug
 
@@ -37,7 +37,20 @@ class ModbusPoint(Confined):
     offset: float = 0.0
     unit: str = ""
     deadband: Annotated[float, Field(ge=0)] = 0.0
-    """A change of at least this much, in `unit`, is a new reading; a point is also read out every `every_s`."""
+    """A change of at least this much, in `unit`, is a new reading; so is the first value after a minute."""
+
+    @property
+    def count(self) -> int:
+        """Registers (or coils) the value takes."""
+        return 2 if self.encoding in (Encoding.U32, Encoding.I32, Encoding.F32) else 1
+
+    @model_validator(mode="after")
+    def _can_be_read(self) -> Self:
+        if self.register_type in (Register.COIL, Register.DISCRETE) and self.encoding is not Encoding.BIT:
+            raise ValueError(f'a {self.register_type} holds one bit: write encoding = "bit"')
+        if self.address + self.count > 65536:
+            raise ValueError(f"{self.encoding} at address {self.address} reaches beyond 65535")
+        return self
 
 
 class ModbusUnit(Confined):
