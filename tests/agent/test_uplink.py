@@ -158,6 +158,27 @@ async def test_a_refused_publish_is_not_taken_for_delivered(tmp_path: Path) -> N
         assert made.journal.lanes[Lane.ACCESS].confirmed == 0
 
 
+@pytest.mark.parametrize("protocol", [Protocol.MQTT5, Protocol.MQTT311])
+async def test_a_message_the_broker_cannot_bear_is_set_aside_and_declared(protocol: Protocol, tmp_path: Path) -> None:
+    """On MQTT 5 the broker names its limit; on 3.1.1 it hangs up, and the message has to be found."""
+    need(Broker.has("mosquitto"), "mosquitto")
+    broker = Broker.mosquitto(tmp_path / "broker", options=["max_packet_size 3000"])
+    async with (
+        broker,
+        Centre(broker.url, clock=CLOCK) as centre,
+        house(tmp_path / "j", to(broker, protocol=protocol)) as made,
+    ):
+        await made.linked()
+        for number in range(1, 6):
+            made.report(Kind.DOOR_FORCED, f"door-{number}", note="x" * (4000 if number == 3 else 10))
+        await made.confirmed(30)
+        assert [e.subject for e in centre.received if e.kind is Kind.DOOR_FORCED] == [f"door-{n}" for n in (1, 2, 4, 5)]
+        (trouble,) = made.troubles
+        assert (trouble.code, trouble.lane, trouble.sequence) == (TroubleCode.SET_ASIDE, Lane.ALARM, 3)
+        proof = centre.proof()
+        assert (proof.gaps, proof.dropped, proof.broken) == (0, 1, 0)
+
+
 async def test_states_are_retained_and_latest_wins(broker: Broker, tmp_path: Path) -> None:
     async with broker, house(tmp_path / "j", to(broker)) as made:
         made.uplink.publish_state(

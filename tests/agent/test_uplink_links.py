@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 import ipaddress
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from agent.events import Kind
 from agent.settings import Centre as CentreSettings
 from agent.settings import Confirm, Protocol
 from agent.uplink import Cause, LinkDownError, LinkPhase, LinkState, Session, Target
+from agent.uplink.dial import explain
 from drivers.base import SystemClock
 from simulators.broker import Broker, Tls, free_ports
 from simulators.centre import Centre
@@ -66,10 +68,22 @@ async def test_nobody_listens() -> None:
     assert "refuses the connection" in error.reason
 
 
-async def test_a_name_that_does_not_exist() -> None:
-    error = await why(CentreSettings(broker="mqtt://broker.invalid:1883"))
-    assert error.cause is Cause.UNREACHABLE
-    assert "broker.invalid" in error.reason
+@pytest.mark.parametrize(
+    ("error", "cause", "word"),
+    [
+        (socket.gaierror(-2, "Name or service not known"), Cause.UNREACHABLE, "127.0.0.1 is not found"),
+        (TimeoutError(), Cause.TIMEOUT, "does not answer"),
+        (ConnectionResetError(104, "reset"), Cause.CLOSED, "hung up"),
+        (OSError(101, "Network is unreachable"), Cause.UNREACHABLE, "Network is unreachable"),
+        (PermissionError(13, "Permission denied", "/etc/gatehouse/key.pem"), Cause.CONFIGURED, "/etc/gatehouse/key"),
+        (ValueError("embedded null byte"), Cause.CONFIGURED, "null byte"),
+    ],
+)
+def test_every_failure_to_dial_has_words_and_a_cure(error: OSError | ValueError, cause: Cause, word: str) -> None:
+    explained = explain(error, Target.of(at(1883)))
+    assert explained.cause is cause
+    assert word in explained.reason
+    assert explained.hint
 
 
 async def test_a_port_that_hangs_up() -> None:
