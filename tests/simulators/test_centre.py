@@ -1,0 +1,260 @@
+"""The centre's books: every entry once, every gap seen, every break of the chain found."""
+
+import json
+import random
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.contract import (
+    LaneStatus,
+    Receipt,
+    Request,
+    StatusMessage,
+    Topics,
+    batch_payload,
+    event_body,
+    event_payload,
+    reading_body,
+    tombstone,
+)
+from agent.events import Event, Kind, Lane
+from agent.journal import first_digest, next_digest
+from agent.settings import Name
+from drivers.base import DeviceId, PointId, Reading
+from simulators.books import LaneBook
+from simulators.registry import GRACE_S, RECEIPT_EVERY_S, Received, Registry
+
+TOPICS = Topics("610200/610202/610202001/610202001001/gh-test01")
+EPOCH = "epoch-1"
+
+
+class Gateway:
+    """Makes what a gateway would send."""
+
+    def __init__(self, epoch: str = EPOCH) -> None:
+        self.epoch = epoch
+        self.last = dict.fromkeys(Lane, 0)
+        self.digests: dict[tuple[Lane, int], bytes] = {(lane, 0): first_digest(epoch, lane) for lane in Lane}
+
+    def event(self, event: Event) -> tuple[str, bytes]:
+        body = event_body(event, boot="b", at=None, name=None, grid=None)
+        lane, sequence, digest = self._chain(event.info.lane, body)
+        return TOPICS.event(lane, event.kind), event_payload("gh-test01", self.epoch, lane, sequence, digest, body)
+
+    def smoke(self, subject: str = "s") -> tuple[str, bytes]:
+        return self.event(Event(Kind.SMOKE, subject, 1.0))
+
+    def readings(self, count: int) -> list[bytes]:
+        bodies = []
+        for number in range(count):
+            reading = Reading(DeviceId("d"), PointId("p"), number, 1.0)
+            bodies.append(reading_body(reading, "", boot="b", at=None))
+            self._chain(Lane.TELEMETRY, bodies[-1])
+        return bodies
+
+    def batch(self, bodies: list[bytes], first: int, last: int) -> tuple[str, bytes]:
+        digest = self.digests[Lane.TELEMETRY, last]
+        payload = batch_payload("gh-test01", self.epoch, first, bodies[first - 1 : last], digest)
+        return TOPICS.event(Lane.TELEMETRY, Kind.READINGS), payload
+
+    def status(self, oldest: Mapping[Lane, int] | None = None) -> tuple[str, bytes]:
+        lanes = {
+            lane: LaneStatus(
+                last=last,
+                confirmed=(oldest or {}).get(lane, 1) - 1,
+                oldest=(oldest or {}).get(lane, 1),
+                digest=self.digests[lane, last].hex(),
+            )
+            for lane, last in self.last.items()
+        }
+        message = StatusMessage(
+            gateway="gh-test01", version="0", boot="b", epoch=self.epoch, uptime="1.000", configuration="0" * 64,
+            name=Name(zh="测试", en="Test"), lanes=lanes,
+        )  # fmt: skip
+        return TOPICS.status, message.payload()
+
+    def _chain(self, lane: Lane, body: bytes) -> tuple[Lane, int, bytes]:
+        sequence = self.last[lane] = self.last[lane] + 1
+        digest = next_digest(self.digests[lane, sequence - 1], body)
+        self.digests[lane, sequence] = digest
+        return lane, sequence, digest
+
+
+def receipt_of(registry: Registry, now: float) -> Receipt:
+    (answer,) = registry.receipts(now)
+    assert answer.retain
+    assert answer.topic == TOPICS.receipt
+    return Receipt.model_validate_json(answer.payload)
+
+
+def requests_of(registry: Registry, now: float) -> list[tuple[Lane, int, int]]:
+    asked = [Request.model_validate_json(answer.payload) for answer in registry.requests(now)]
+    return [(request.lane, request.first, request.last) for request in asked]
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32), count=st.integers(1, 25))
+def test_whatever_the_order_and_however_often_everything_is_counted_once(seed: int, count: int) -> None:
+    gateway, registry, dice = Gateway(), Registry(), random.Random(seed)
+    seen: list[Received] = []
+    registry.on_received = seen.append
+    messages = [gateway.smoke(f"s-{number}") for number in range(1, count + 1)]
+    stream = messages + [dice.choice(messages) for _ in range(count // 2)]
+    dice.shuffle(stream)
+    for topic, payload in stream:
+        registry.take(topic, payload, 1.0)
+    proof = registry.proof()
+    assert sorted(received.sequence for received in seen) == list(range(1, count + 1))
+    assert (proof.confirmed, proof.gaps, proof.broken) == (count, 0, 0)
+    assert proof.duplicates == len(stream) - count
+    said = receipt_of(registry, 10.0).lanes[Lane.ALARM]
+    assert (said.upto, said.digest) == (count, gateway.digests[Lane.ALARM, count].hex())
+
+
+def test_a_gap_stops_the_receipt_and_is_asked_for_after_a_while() -> None:
+    gateway, registry = Gateway(), Registry()
+    messages = [gateway.smoke() for _ in range(5)]
+    for index in (0, 1, 4):
+        registry.take(*messages[index], 1.0)
+    assert registry.proof().gaps == 2
+    assert receipt_of(registry, 1.0).lanes[Lane.ALARM].upto == 2
+    assert requests_of(registry, 1.0) == []
+    assert requests_of(registry, 1.0 + GRACE_S) == [(Lane.ALARM, 3, 4)]
+    assert requests_of(registry, 1.1 + GRACE_S) == [], "once in each grace period"
+    for index in (3, 2):
+        registry.take(*messages[index], 3.0)
+    assert registry.proof().gaps == 0
+    assert receipt_of(registry, 3.0).lanes[Lane.ALARM].upto == 5
+    assert registry.proof().broken == 0
+
+
+def test_the_status_tells_of_entries_that_never_came() -> None:
+    gateway, registry = Gateway(), Registry()
+    gateway.smoke()
+    gateway.smoke()
+    registry.take(*gateway.status(), 1.0)
+    assert registry.proof().gaps == 2
+    requests_of(registry, 1.0)
+    assert requests_of(registry, 1.0 + GRACE_S) == [(Lane.ALARM, 1, 2)]
+
+
+def test_a_changed_entry_breaks_the_chain() -> None:
+    gateway, registry = Gateway(), Registry()
+    topic, payload = gateway.smoke("stairwell-1")
+    registry.take(topic, payload.replace(b"stairwell-1", b"stairwell-2"), 1.0)
+    assert registry.proof().broken == 1
+
+
+def test_a_sequence_with_two_contents_breaks_the_chain() -> None:
+    honest, cloned, registry = Gateway(), Gateway(), Registry()
+    registry.take(*honest.smoke("a"), 1.0)
+    registry.take(*cloned.smoke("b"), 1.0)
+    assert registry.proof().broken == 1
+
+
+def test_batches_may_overlap_and_every_reading_counts_once() -> None:
+    gateway, registry = Gateway(), Registry()
+    counts: list[int] = []
+    registry.on_received = lambda received: counts.append(received.readings)
+    bodies = gateway.readings(15)
+    for first, last in ((1, 5), (11, 15), (4, 12)):
+        registry.take(*gateway.batch(bodies, first, last), 1.0)
+    assert counts == [5, 5, 5]
+    proof = registry.proof()
+    assert (proof.confirmed, proof.duplicates, proof.gaps) == (15, 4, 0)
+    said = receipt_of(registry, 1.0).lanes[Lane.TELEMETRY]
+    assert (said.upto, said.digest) == (15, gateway.digests[Lane.TELEMETRY, 15].hex())
+
+
+def test_a_tombstone_closes_the_books_over_what_was_dropped() -> None:
+    gateway, registry = Gateway(), Registry()
+    bodies = gateway.readings(10)
+    registry.take(*gateway.batch(bodies, 8, 10), 1.0)
+    digest = gateway.digests[Lane.TELEMETRY, 7]
+    gone = tombstone(lane=Lane.TELEMETRY, first=1, last=7, count=7, reason="room", digest=digest, mono_s=1.0)
+    registry.take(*gateway.event(gone), 1.0)
+    proof = registry.proof()
+    assert (proof.gaps, proof.dropped, proof.confirmed) == (0, 7, 4)
+    assert receipt_of(registry, 1.0).lanes[Lane.TELEMETRY].upto == 10
+
+
+def test_receipts_are_batched_and_their_counter_rises() -> None:
+    gateway, registry = Gateway(), Registry()
+    registry.take(*gateway.smoke(), 1.0)
+    first = receipt_of(registry, 1.0)
+    registry.take(*gateway.smoke(), 1.0)
+    assert list(registry.receipts(1.0 + RECEIPT_EVERY_S / 2)) == []
+    second = receipt_of(registry, 1.0 + RECEIPT_EVERY_S)
+    assert second.counter == first.counter + 1
+    assert list(registry.receipts(2.0)) == [], "nothing new"
+
+
+def test_a_new_centre_counts_on_from_the_retained_receipt() -> None:
+    gateway, registry = Gateway(), Registry()
+    registry.take(*gateway.smoke(), 1.0)
+    old = Receipt(gateway="gh-test01", epoch=EPOCH, counter=41)
+    registry.take(TOPICS.receipt, old.payload(), 1.0)
+    assert receipt_of(registry, 1.0).counter == 42
+
+
+def test_what_an_earlier_centre_has_is_no_gap() -> None:
+    gateway, registry = Gateway(), Registry()
+    for _ in range(9):
+        gateway.smoke()
+    registry.take(*gateway.status({Lane.ALARM: 10}), 1.0)
+    registry.take(*gateway.smoke(), 1.0)
+    proof = registry.proof()
+    assert (proof.gaps, proof.confirmed) == (0, 1)
+    assert receipt_of(registry, 1.0).lanes[Lane.ALARM].upto == 10
+
+
+def test_epochs_have_separate_books() -> None:
+    old, new, registry = Gateway("epoch-1"), Gateway("epoch-2"), Registry()
+    registry.take(*old.smoke(), 1.0)
+    registry.take(*new.smoke(), 1.0)
+    assert registry.proof().confirmed == 2
+    assert receipt_of(registry, 1.0).epoch == "epoch-2"
+
+
+def test_an_event_that_is_rejected_stands_in_the_receipt() -> None:
+    gateway, registry = Gateway(), Registry()
+    registry.judge = lambda received: "no such door" if received.sequence == 2 else None
+    for _ in range(3):
+        registry.take(*gateway.smoke(), 1.0)
+    said = receipt_of(registry, 1.0).lanes[Lane.ALARM]
+    assert said.upto == 3
+    assert [(rejected.sequence, rejected.reason) for rejected in said.rejected] == [(2, "no such door")]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"", b"{", b"[]", b'{"source":"gatehouse/gh-other/e","id":"alarm/1","sequence":"1","digest":"00","data":{}}'],
+)
+def test_what_cannot_be_read_is_counted_and_harms_nothing(payload: bytes) -> None:
+    registry = Registry()
+    registry.take(TOPICS.event(Lane.ALARM, Kind.SMOKE), payload, 1.0)
+    assert registry.unreadable == 1
+    assert registry.proof().confirmed == 0
+
+
+def test_a_kind_of_tomorrow_is_rejected_and_stops_nothing() -> None:
+    gateway, registry = Gateway(), Registry()
+    body = json.dumps({"type": "gatehouse.of.tomorrow", "data": {}}, separators=(",", ":")).encode()
+    digest = next_digest(gateway.digests[Lane.ALARM, 0], body)
+    topic = TOPICS.event(Lane.ALARM, Kind.SMOKE)
+    registry.take(topic, event_payload("gh-test01", EPOCH, Lane.ALARM, 1, digest, body), 1.0)
+    said = receipt_of(registry, 1.0).lanes[Lane.ALARM]
+    assert said.upto == 1
+    assert "of.tomorrow" in said.rejected[0].reason
+    assert registry.proof().broken == 0
+
+
+def test_missing_ranges_are_named() -> None:
+    book = LaneBook("e", Lane.ACCESS)
+    for first, last in ((3, 4), (7, 7)):
+        book.enter(first, last, bytes(32), None)
+    book.hear_of(9)
+    assert list(book.missing()) == [(1, 2), (5, 6), (8, 9)]
