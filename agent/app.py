@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +22,7 @@ from agent.compound import Compound
 from agent.contract import LaneStatus, StatusMessage, Topics, rfc3339, uptime
 from agent.credentials import CardList
 from agent.events import Event, JsonValue, Kind
-from agent.journal import Health, Journal, Limits, Origin, Storing
+from agent.journal import Health, Journal, JournalError, Limits, Origin, Storing
 from agent.notify import Notifier
 from agent.recorder import Recorder
 from agent.rules import build_rules
@@ -34,6 +35,7 @@ from drivers.base import Clock, ConfigError, Device, GatehouseError, Reading
 
 _log = logging.getLogger(__name__)
 _MB = 1 << 20
+LAST_COMMIT_S = 0.5
 LAST_PUBLISH_S = 2.0
 VERSION = version("gatehouse-agent")
 
@@ -151,7 +153,7 @@ class Agent:
                 compound.cancel()
                 await asyncio.wait([compound])
                 self._compound.drain()
-                self._say(Kind.AGENT_STOPPED)
+                await self._commit_the_last()
                 await self._uplink.stop(LAST_PUBLISH_S)
                 for task in others:
                     task.cancel()
@@ -182,6 +184,13 @@ class Agent:
         while interval_s is not None:
             self._notifier.alive()
             await self._clock.sleep(interval_s / 3)
+
+    async def _commit_the_last(self) -> None:
+        """Everything decided is on disk with it, or the disk does not answer and nothing waits for it any more."""
+        stopped = Event(Kind.AGENT_STOPPED, "gateway", self._clock.mono_s())
+        with suppress(TimeoutError, JournalError):
+            async with self._clock.timeout(LAST_COMMIT_S):
+                await self._journal.append(self._recorder.event(stopped))
 
     # ------------------------------------------------------------ what the agent says of itself
 
