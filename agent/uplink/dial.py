@@ -69,6 +69,13 @@ class Target:
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
 
+    @property
+    def hint(self) -> str:
+        """The cure when something answers there, but not as a broker does."""
+        if self.tls:
+            return "the broker may want a client certificate that it knows: centre.cert_file and key_file"
+        return "is this the port of an MQTT broker, and is TLS (mqtts://) wanted there?"
+
     def context(self) -> ssl.SSLContext:
         """TLS 1.2 or later, server always verified; reads files, so the connecting thread calls it."""
         context = ssl.create_default_context(cafile=str(self.ca_file) if self.ca_file else None)
@@ -148,7 +155,7 @@ def explain(error: OSError | ValueError, target: Target) -> LinkDownError:
                 Cause.TIMEOUT, f"{target} does not answer", hint="check cable, modem, firewall and centre.broker"
             )
         case ConnectionError():
-            return LinkDownError(Cause.CLOSED, f"{target} hung up: {error}", hint="is this the port of an MQTT broker?")
+            return LinkDownError(Cause.UNREACHABLE, f"{target} hung up: {error}", hint=target.hint)
         case OSError():
             return LinkDownError(
                 Cause.UNREACHABLE, f"{target} cannot be reached: {error.strerror or error}", hint="check the network"

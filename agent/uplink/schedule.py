@@ -119,15 +119,14 @@ class Schedule:
         """Entries that the centre has asked for; they go before the lane's others."""
         self._queues[lane].again.extend(entries)
 
-    def refused(self, flight: Flight, until: float) -> bool:
-        """The broker refuses it: the lane rests until then and is sent again from there; False for old news."""
+    def refused(self, flight: Flight, until: float) -> None:
+        """The broker refuses it: the lane rests until then and is sent again from there. Old news changes nothing."""
         queue = self._queues[flight.lane]
         if flight.again or flight.generation != queue.generation:
-            return False
+            return
         oldest = min(flight.first, queue.flights[0].first if queue.flights else flight.first)
         self.rewind(flight.lane, oldest - 1)
         queue.hold_until = until
-        return True
 
     def rewind(self, lane: Lane, confirmed: int) -> None:
         """Everything above `confirmed` is to be sent again."""

@@ -26,6 +26,7 @@ CONNECT_TIMEOUT_S: Final = 5.0
 """For each of TCP connect, TLS handshake and CONNACK."""
 DIAL_TIMEOUT_S: Final = 30.0
 """For all of dialling, several addresses and a slow resolver included."""
+SESSION_TAKEN_OVER: Final = 0x8E
 _UNLIMITED: Final = 268_435_455
 
 
@@ -54,6 +55,8 @@ class Subscribed:
 @dataclass(frozen=True, slots=True)
 class Closed:
     reason: str
+    taken_over: bool = False
+    """Another client came with the same id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +232,7 @@ class Session:
                                 raise LinkDownError(
                                     Cause.CLOSED,
                                     f"{self._target} hangs up on CONNECT",
-                                    hint="is this the port of an MQTT broker, and is TLS (mqtts://) wanted there?",
+                                    hint=self._target.hint,
                                 )
                             case _:
                                 pass
@@ -238,7 +241,7 @@ class Session:
             raise LinkDownError(
                 Cause.TIMEOUT,
                 f"{self._target} accepts the connection and does not answer CONNECT",
-                hint="is this the port of an MQTT broker, and is TLS (mqtts://) wanted there?",
+                hint=self._target.hint,
             ) from err
 
     # ------------------------------------------------------------ the loop's and paho's callbacks
@@ -268,7 +271,7 @@ class Session:
         code: "ReasonCode",
         _more: "Properties | None",
     ) -> None:
-        self._push(Closed(str(code)))
+        self._push(Closed(str(code), taken_over=code.value == SESSION_TAKEN_OVER))
 
     def _on_publish(self, _client: "Client", _data: object, mid: int, code: "ReasonCode", _more: "Properties") -> None:
         value = code.value

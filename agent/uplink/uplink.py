@@ -30,6 +30,9 @@ _log = logging.getLogger(__name__)
 PROGRESS_S: Final = 5.0
 """Something is in flight and nothing has been acknowledged for so long: the link is a black hole."""
 PROMPT_S: Final = 2.0
+"""A close so soon after a message may be its fault."""
+PROVEN_S: Final = 10.0
+"""An acknowledgement so long after CONNECT proves the link; two gateways with one id kick each other out sooner."""
 TICK_S: Final = 1.0
 STOP_S: Final = 2.0
 
@@ -91,7 +94,7 @@ class Uplink:
         self._link_task: asyncio.Task[None] | None = None
         self._serving = False
         self._stop_by: float | None = None
-        self._progress_s = 0.0
+        self._progress_s = self._up_s = 0.0
         self._sent_s = 0.0
         self._topic_cache: dict[tuple[Lane, Kind], str] = {}
 
@@ -148,7 +151,7 @@ class Uplink:
                     self._versions.failed(error.cause, now)
                 self._set_link(LinkState(LinkPhase.DOWN, error.reason, error.hint))
                 wait_s = self._reconnect.next_s(self._clock.mono_s(), slow=error.cause in SLOW)
-                if not up and version is not self._versions.choose(now):
+                if version is Protocol.MQTT5 and self._versions.choose(now) is Protocol.MQTT311:
                     wait_s = 0.0
             finally:
                 self._serving = False
@@ -166,7 +169,7 @@ class Uplink:
         self._states["status"] = self._status()
         self._dirty = dict.fromkeys(self._states)
         now = self._clock.mono_s()
-        self._progress_s = tick_s = beat_s = now
+        self._up_s = self._progress_s = tick_s = beat_s = now
         while True:
             self._wake.clear()
             self._take(session)
@@ -187,7 +190,7 @@ class Uplink:
                 _log.info("trying MQTT 5 again")
                 session.close()
                 return
-            wait_s = min(TICK_S, self._schedule.wake_s(now) or TICK_S)
+            wait_s = min(TICK_S, self._schedule.wake_s(now) or TICK_S, (self._stop_by or now + TICK_S) - now)
             with suppress(TimeoutError):
                 async with self._clock.timeout(wait_s):
                     await self._wake.wait()
@@ -216,7 +219,10 @@ class Uplink:
         mark = self._suspects.closed(self._schedule.marks, prompt=prompt)
         if mark is not None:
             self._set_aside(mark, f"the broker hangs up on it: {closed.reason}")
-        raise LinkDownError(Cause.LOST, f"{self._target} closed the connection: {closed.reason}", hint="trying again")
+        hint = "trying again"
+        if closed.taken_over:
+            hint = "another client uses this gateway's id: was its SD card copied?"
+        raise LinkDownError(Cause.LOST, f"{self._target} closed the connection: {closed.reason}", hint=hint)
 
     def _check_progress(self, now: float) -> None:
         if self._schedule.in_flight and now - self._progress_s >= PROGRESS_S:
@@ -278,7 +284,8 @@ class Uplink:
             return
         self._flew()
         self._schedule.sent(session.publish(topic, payload), parcel, len(payload))
-        self._journal.hold(lane, last.sequence)
+        if not parcel.again:
+            self._journal.hold(lane, last.sequence)
 
     def _send_other(self, session: Session, topic: str, payload: bytes) -> None:
         self._flew()
@@ -296,8 +303,9 @@ class Uplink:
         return topic
 
     def _acked(self, acked: Acked) -> None:
-        self._progress_s = self._clock.mono_s()
-        self._reconnect.proven()
+        now = self._progress_s = self._clock.mono_s()
+        if now - self._up_s >= PROVEN_S:
+            self._reconnect.proven()
         flight = self._schedule.acked(acked.mid)
         if acked.code >= 128:
             self._refused(flight, acked.name)
@@ -319,8 +327,10 @@ class Uplink:
         if flight is None:
             self._set_link(LinkState(LinkPhase.LIMITED, f"the broker refuses our state: {name}", hint, Protocol.MQTT5))
             return
+        news = flight.lane not in self._refusals
         backoff = self._refusals.setdefault(flight.lane, Backoff(first_s=5.0, ceiling_s=60.0))
-        if self._schedule.refused(flight, self._clock.mono_s() + backoff.next_s()):
+        self._schedule.refused(flight, self._clock.mono_s() + backoff.next_s())
+        if news:
             reason = f"the broker refuses {flight.lane}/{flight.first}: {name}"
             self._set_link(LinkState(LinkPhase.LIMITED, reason, hint, Protocol.MQTT5))
             self._on_trouble(Trouble(TroubleCode.REFUSED, reason, flight.lane, flight.first))

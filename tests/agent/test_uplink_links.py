@@ -36,22 +36,19 @@ async def why(settings: CentreSettings, protocol: Protocol = Protocol.MQTT5) -> 
 
 
 @asynccontextmanager
-async def listener(answer: bytes | None) -> AsyncIterator[int]:
-    """Accepts; sends `answer` after the first bytes, or nothing at all, and hangs up where there is an answer."""
-    done = asyncio.Event()
+async def listener(answer: bytes, *, hang_up: bool = True) -> AsyncIterator[int]:
+    """Accepts, sends `answer` after the first bytes, and hangs up, or lets the other side do that."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(1)
-        if answer is None:
-            await done.wait()
-        else:
-            writer.write(answer)
+        await reader.read(4096)
+        writer.write(answer)
+        if not hang_up:
+            await reader.read()
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1]
-        done.set()
 
 
 def at(port: int, scheme: str = "mqtt", **files: Path) -> CentreSettings:
@@ -73,7 +70,7 @@ async def test_nobody_listens() -> None:
     [
         (socket.gaierror(-2, "Name or service not known"), Cause.UNREACHABLE, "127.0.0.1 is not found"),
         (TimeoutError(), Cause.TIMEOUT, "does not answer"),
-        (ConnectionResetError(104, "reset"), Cause.CLOSED, "hung up"),
+        (ConnectionResetError(104, "reset"), Cause.UNREACHABLE, "hung up"),
         (OSError(101, "Network is unreachable"), Cause.UNREACHABLE, "Network is unreachable"),
         (PermissionError(13, "Permission denied", "/etc/gatehouse/key.pem"), Cause.CONFIGURED, "/etc/gatehouse/key"),
         (ValueError("embedded null byte"), Cause.CONFIGURED, "null byte"),
@@ -137,6 +134,13 @@ async def test_bad_credentials_are_reported_by_the_uplink(tmp_path: Path) -> Non
 
 
 # ---------------------------------------------------------------- MQTT 3.1.1
+
+
+async def test_another_client_with_our_id_is_named(tmp_path: Path) -> None:
+    connack_then_disconnect = bytes([0x20, 3, 0, 0, 0, 0xE0, 2, 0x8E, 0])
+    async with listener(connack_then_disconnect, hang_up=False) as port, house(tmp_path / "j", at(port)) as made:
+        await made.until(lambda: made.uplink.link.phase is LinkPhase.DOWN)
+        assert "SD card" in made.uplink.link.hint
 
 
 async def test_a_broker_of_3_1_1_only_is_spoken_to_in_3_1_1(tmp_path: Path) -> None:
@@ -244,6 +248,7 @@ async def test_events_travel_over_mutual_tls(ca: TestCa, tmp_path: Path) -> None
         assert made.uplink.link.protocol is Protocol.MQTT5
         error = await why(CentreSettings(broker=broker.url, ca_file=ca.file), Protocol.MQTT5)
         assert error.cause in {Cause.CONFIGURED, Cause.CLOSED}
+        assert "centre.cert_file" in error.hint
 
 
 async def test_the_centre_reads_over_tls_without_losing_what_came_together(ca: TestCa, tmp_path: Path) -> None:
