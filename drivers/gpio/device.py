@@ -90,7 +90,8 @@ class GpioLines:
                     tell(edge)
             except LinkError as error:
                 loop.remove_reader(lines.fileno())
-                gone.set_exception(error)
+                if not gone.done():
+                    gone.set_exception(error)
 
         self._lines = lines
         loop.add_reader(lines.fileno(), readable)

@@ -66,17 +66,10 @@ class ServerLines:
     def read(self) -> list[Edge]:
         edges: list[Edge] = []
         for packet in islice(self._packets(), EVENT_BUFFER):
-            kind, *fields = packet.partition("\n")[0].split("\t")
-            if kind == "edge":
-                offset, state, time_ns, sequence = map(int, fields[:4])
-                if sequence != self._sequence + 1:
-                    self._send("states")
-                self._sequence = sequence
-                edges.append(Edge(self._inputs[offset], bool(state), time_ns / 1e9))
-            elif kind == "states":
-                now = self._clock.mono_s()
-                found = [(offset, state) for offset, state in _states(packet) if offset in self._inputs]
-                edges += [Edge(self._inputs[offset], state, now) for offset, state in found]
+            try:
+                edges += self._take(packet)
+            except (ValueError, KeyError) as error:
+                raise _nonsense(self._config) from error
         return edges
 
     def set(self, output: str, on: bool) -> None:
@@ -84,6 +77,19 @@ class ServerLines:
 
     def close(self) -> None:
         self._link.close()
+
+    def _take(self, packet: str) -> list[Edge]:
+        kind, *fields = packet.partition("\n")[0].split("\t")
+        if kind == "states":
+            now = self._clock.mono_s()
+            return [Edge(self._inputs[n], state, now) for n, state in _states(packet) if n in self._inputs]
+        if kind != "edge":
+            raise ValueError(kind)
+        offset, state, time_ns, sequence = map(int, fields[:4])
+        if sequence != self._sequence + 1:
+            self._send("states")
+        self._sequence = sequence
+        return [Edge(self._inputs[offset], bool(state), time_ns / 1e9)]
 
     def _packets(self) -> Iterator[str]:
         while True:
@@ -116,7 +122,7 @@ def put_safe(config: GpioChip) -> None:
             answer = link.recv(PACKET)
         except OSError as error:
             raise _explained(config, error) from error
-        _granted(config, answer)
+        _granted(config.model_copy(update={"inputs": ()}), answer)
 
 
 def _path(config: GpioChip) -> str:
@@ -131,15 +137,25 @@ def _request(inputs: tuple[GpioInput, ...], outputs: tuple[GpioOutput, ...]) -> 
 
 def _granted(config: GpioChip, answer: bytes) -> list[tuple[int, bool]]:
     """Offset and state of each requested line. Raises: LinkError, DeviceFault."""
-    kind, *fields = answer.decode().partition("\n")[0].split("\t")
-    if kind == "ok":
-        return _states(answer.decode())
+    if not answer:
+        raise explain(config, OSError(errno.ENODEV, "closed"))
+    try:
+        kind, *fields = answer.decode().partition("\n")[0].split("\t")
+        states = _states(answer.decode()) if kind == "ok" else []
+        number, text = (0, "") if kind == "ok" else (int(fields[0]), fields[1])
+    except (ValueError, IndexError) as error:
+        raise _nonsense(config) from error
+    if kind == "ok" and len(states) == len(config.inputs) + len(config.outputs):
+        return states
     if kind != "error":
-        raise _explained(config, OSError(errno.ENODEV, "closed"))
-    number, text = int(fields[0]), fields[1]
+        raise _nonsense(config)
     if number == errno.EINVAL:
         raise DeviceFault(config.id, text, hint="name a line that the chip has")
     raise explain(config, OSError(number, text), text)
+
+
+def _nonsense(config: GpioChip) -> LinkError:
+    return LinkError(config.id, f"{config.chip} is no line server", hint="check the chip's address")
 
 
 def _states(packet: str) -> list[tuple[int, bool]]:

@@ -47,12 +47,10 @@ class Chip:
     async def running(self, **changes: object) -> AsyncIterator[Reports]:
         config = self.config(**changes)
         if self._environment:
-            self.device = KernelChild(config, self.reports, self._environment)
-            work = self.device.run()
+            self.device = KernelChild(config, self._environment)
         else:
             self.device = GpioLines(config, SystemClock())
-            work = self.device.run(self.reports.emit)
-        task = asyncio.create_task(work)
+        task = asyncio.create_task(self.device.run(self.reports.emit))
         try:
             yield self.reports
         finally:
@@ -246,19 +244,40 @@ async def test_a_cue_is_no_gpio_matter(tmp_path: Path) -> None:
         device.apply(Signal(DeviceId("gpio"), Cue.GRANTED))
 
 
-async def test_a_server_that_says_nothing_is_a_fault(tmp_path: Path) -> None:
-    """A socket that takes the connection and never answers costs two seconds a try, not the loop."""
+@pytest.mark.parametrize(
+    ("answers", "reason"),
+    [
+        ((), "does not answer"),
+        ((b"hello",), "is no line server"),
+        ((b"ok\n17\t1",), "is no line server"),
+        ((b"ok\nx\ty",), "is no line server"),
+        ((b"ok\n17\t1\n27\t0\n22\t0\n5\t0\n6\t0", b"edge\t17\tperhaps"), "is no line server"),
+        ((b"ok\n17\t1\n27\t0\n22\t0\n5\t0\n6\t0", b"edge\t99\t1\t1\t1\t1"), "is no line server"),
+        ((b"\xff\xfe",), "is no line server"),
+        ((b"",), "is gone"),
+    ],
+)
+async def test_a_server_of_another_kind_is_a_fault(tmp_path: Path, answers: tuple[bytes, ...], reason: str) -> None:
     reports = Reports()
-    silent = Path(tmp_path, "silent")
+    path = tmp_path / "other"
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
-        listener.bind(str(silent))
+        listener.bind(str(path))
         listener.listen()
-        device = GpioLines(Chip(tmp_path, None).config(chip=f"unix:{silent}"), SystemClock())
+        listener.setblocking(False)
+        device = GpioLines(Chip(tmp_path, None).config(chip=f"unix:{path}"), SystemClock())
         task = asyncio.create_task(device.run(reports.emit))
-        fault = await reports.status(DeviceState.FAULT)
+        link, _ = await asyncio.get_running_loop().sock_accept(listener)
+        with link:
+            for answer in answers:
+                if answer:
+                    link.send(answer)
+                else:
+                    link.close()
+            fault = await reports.status(DeviceState.FAULT)
         task.cancel()
         await asyncio.wait([task])
-    assert "does not answer" in fault.reason
+    assert reason in fault.reason
+    assert fault.hint
 
 
 def test_readings_are_of_the_configured_device(tmp_path: Path) -> None:

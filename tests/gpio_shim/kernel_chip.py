@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from drivers.base import DeviceId, DeviceState, PointId, Reading, Status, Switch
+from drivers.base import DeviceFault, DeviceId, DeviceState, Emit, Output, PointId, Reading, Status, Switch
 from drivers.gpio import GpioChip
 from tests.conftest import need
-from tests.drivers.reports import Reports
 
 _HERE = Path(__file__).parent
 _CHILD = [sys.executable, "-m", "tests.gpio_shim.child"]
@@ -36,15 +35,17 @@ def child_environment(shim: Path, socket: Path) -> dict[str, str]:
 
 
 class KernelChild:
-    """A `GpioLines` in a child process, driven from here."""
+    """A `GpioLines` in a child process, driven from here; implements `Device`."""
 
-    def __init__(self, config: GpioChip, reports: Reports, environment: dict[str, str]) -> None:
-        self._config = config
-        self._reports = reports
-        self._environment = environment
+    def __init__(self, config: GpioChip, environment: dict[str, str]) -> None:
+        self.id = DeviceId(config.id)
+        self.serves = frozenset({self.id})
         self.refusals: asyncio.Queue[str] = asyncio.Queue()
+        self._config = config
+        self._environment = environment
+        self._stdin: asyncio.StreamWriter | None = None
 
-    async def run(self) -> None:
+    async def run(self, emit: Emit) -> None:
         """Run until cancelled; the child then ends by itself, in order."""
         process = await asyncio.create_subprocess_exec(
             *_CHILD,
@@ -58,27 +59,31 @@ class KernelChild:
         self._stdin = process.stdin
         try:
             while line := await process.stdout.readline():
-                self._take(json.loads(line))
+                self._take(json.loads(line), emit)
             raise AssertionError(f"the child has ended: {await process.wait()}")
         finally:
+            self._stdin = None
             process.stdin.close()
             await process.wait()
             await process.stdout.read()
 
-    def apply(self, output: Switch) -> None:
+    def apply(self, output: Output) -> None:
+        """What the child refuses comes to `refusals`."""
+        if self._stdin is None or not isinstance(output, Switch):
+            raise DeviceFault(self.id, "not yet open", hint="start the child")
         self._stdin.write(json.dumps([output.point, output.on, output.for_s]).encode() + b"\n")
 
-    def _take(self, found: dict[str, object]) -> None:
+    def _take(self, found: dict[str, object], emit: Emit) -> None:
         what = found.pop("is")
         if what == "Fault":
             self.refusals.put_nowait(str(found["reason"]))
             return
-        device, mono_s = DeviceId(str(found["device"])), float(str(found["mono_s"]))
+        mono_s = float(str(found["mono_s"]))
         if what == "Reading":
-            self._reports.emit(Reading(device, PointId(str(found["point"])), bool(found["value"]), mono_s))
+            emit(Reading(self.id, PointId(str(found["point"])), bool(found["value"]), mono_s))
         else:
             state = DeviceState(str(found["state"]))
-            self._reports.emit(Status(device, state, mono_s, str(found["reason"]), str(found["hint"])))
+            emit(Status(self.id, state, mono_s, str(found["reason"]), str(found["hint"])))
 
 
 def put_outputs_safe_in_child(config: GpioChip, environment: dict[str, str]) -> asyncio.Future[int]:
