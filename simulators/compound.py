@@ -219,7 +219,7 @@ class SimCompound:
                     if point.unit == "°C":
                         bus.set(unit.id, point.id, _ROOM_TEMPERATURE)
             self.modbus[config.id] = bus
-            return table | {"port": str(wire.path)}
+            return table | {"port": str(wire.path), "parity": "none"}  # a pty refuses parity
         readers: dict[str, tuple[int, bytes | None]] = {}
         for reader, row in zip(config.readers, table["readers"], strict=True):
             key = None
