@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -41,8 +40,8 @@ class Journal:
         self._closing = False
         self._on_commit: list[Callable[[], None]] = []
         self._on_health: list[Callable[[Health], None]] = []
-        self._executor: ThreadPoolExecutor
-        self._life: asyncio.Future[None]
+        self._life: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._life.add_done_callback(self._ended)
         self.birth: Birth
 
     @classmethod
@@ -54,9 +53,7 @@ class Journal:
         loop = asyncio.get_running_loop()
         journal = cls(folder, limits, clock, bodies or Bodies())
         opened: asyncio.Future[Birth] = loop.create_future()
-        journal._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
-        journal._life = loop.run_in_executor(journal._executor, journal._thread.run, loop, opened)
-        journal._life.add_done_callback(journal._ended)
+        journal._thread.start(loop, opened, journal._life)
         try:
             either: set[asyncio.Future[Any]] = {journal._life, opened}
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
@@ -147,7 +144,7 @@ class Journal:
         self._closing = True
         self._thread.close()
         await asyncio.wait({self._life})
-        self._executor.shutdown()
+        self._thread.join()
 
     def _check_open(self) -> None:
         if self._closing or self._life.done():

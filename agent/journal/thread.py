@@ -111,6 +111,7 @@ class JournalThread:
         self._drafts: list[Waiting] = []
         self._confirmations: list[Confirmation] = []
         self._questions: list[Question] = []
+        self._thread: threading.Thread
 
     # ------------------------------------------------------------ called by the loop
 
@@ -144,12 +145,27 @@ class JournalThread:
         waiting += [ask.done for ask in (*self._questions, *inbox.questions)]
         return len(drafts), waiting
 
+    def start(self, loop: AbstractEventLoop, opened: "Future[Birth]", ended: "Future[None]") -> None:
+        """`ended` carries what ends the thread.
+
+        A daemon: a process that ends without `close` is not held up, and loses no more than by kill -9.
+        """
+        sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_S))
+        self._thread = threading.Thread(target=self._main, args=(loop, opened, ended), name="journal", daemon=True)
+        self._thread.start()
+
+    def join(self) -> None:
+        """Only after `ended`: what is left is to return."""
+        self._thread.join()
+
     # ------------------------------------------------------------ the thread
 
-    def run(self, loop: AbstractEventLoop, opened: "Future[Birth]") -> None:
-        """The thread's whole life. Raises: ConfigError when it cannot open; anything else later is a bug or damage."""
-        threading.current_thread().name = "journal"
-        sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_S))
+    def _main(self, loop: AbstractEventLoop, opened: "Future[Birth]", ended: "Future[None]") -> None:
+        with _Carried(loop, ended):
+            self._live(loop, opened)
+
+    def _live(self, loop: AbstractEventLoop, opened: "Future[Birth]") -> None:
+        """Raises: ConfigError when it cannot open; anything else later is a bug or damage."""
         lock = FolderLock(self._folder)
         clean = False
         try:
@@ -171,7 +187,6 @@ class JournalThread:
     def _serve(self, loop: AbstractEventLoop, store: Store) -> None:
         while True:
             self._take(idle=not store.untidy(self._today()))
-            self.round_began_s = self._clock.mono_s()
             closing = self._inbox.closing
             if self._questions:
                 self._answer_questions(loop, store)
@@ -180,7 +195,6 @@ class JournalThread:
                     self._round(loop, store)
                 elif not closing and store.untidy(today := self._today()):
                     self._tidy(loop, store, today)
-            self.round_began_s = None
             if closing and (self._refusal is not None or not self._work()):
                 return
 
@@ -207,6 +221,7 @@ class JournalThread:
             inbox.questions.clear()
 
     def _answer_questions(self, loop: AbstractEventLoop, store: Store) -> None:
+        self.round_began_s = self._clock.mono_s()
         answers = []
         try:
             for question in self._questions:
@@ -220,6 +235,7 @@ class JournalThread:
 
     def _round(self, loop: AbstractEventLoop, store: Store) -> None:
         """One transaction; when the disk is full, once more with a chunk given up for it."""
+        self.round_began_s = self._clock.mono_s()
         try:
             try:
                 answers = self._commit(store, "")
@@ -250,6 +266,7 @@ class JournalThread:
         return answers
 
     def _tidy(self, loop: AbstractEventLoop, store: Store, today: int | None) -> None:
+        self.round_began_s = self._clock.mono_s()
         try:
             with store.transaction():
                 store.tidy(today)
@@ -288,6 +305,7 @@ class JournalThread:
         answers: list[Answer] | None = None,
         settled: int = 0,
     ) -> None:
+        self.round_began_s = None
         loop.call_soon_threadsafe(self._report, Report(states, self._health(), tuple(answers or ()), settled))
 
     def _today(self) -> int | None:
@@ -297,6 +315,24 @@ class JournalThread:
     def _name_of_now(self) -> str:
         now = self._clock.utc()
         return "undated" if now is None else now.strftime("%Y%m%dT%H%M%SZ")
+
+
+class _Carried:
+    """Carries what ends the thread into the loop, to whoever awaits `ended`."""
+
+    def __init__(self, loop: AbstractEventLoop, ended: "Future[None]") -> None:
+        self._loop = loop
+        self._ended = ended
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, err: BaseException | None, _trace: object) -> bool:
+        if err is None:
+            self._loop.call_soon_threadsafe(self._ended.set_result, None)
+        else:
+            self._loop.call_soon_threadsafe(self._ended.set_exception, err)
+        return True
 
 
 def _answer(done: "Future[Result]", result: Result | GatehouseError) -> Answer:

@@ -207,6 +207,17 @@ async def test_a_disk_that_does_not_answer_is_a_fault_until_it_does(
     await watch
 
 
+def test_a_process_that_never_closes_its_journal_ends_all_the_same(tmp_path: Path) -> None:
+    code = f"""
+import asyncio
+from pathlib import Path
+from agent.journal import Journal, Limits
+from drivers.base import SystemClock
+asyncio.run(Journal.open(Path({str(tmp_path)!r}), Limits(), SystemClock()))
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2], timeout=30)
+
+
 def test_sqlalchemy_is_loaded_only_when_a_journal_opens() -> None:
     code = "import sys, agent.journal; sys.exit('sqlalchemy' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
