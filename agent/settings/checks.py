@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
-from agent.settings import inventory, surroundings, wiring
+from agent.settings import calendar, inventory, surroundings, wiring
 from agent.settings.inventory import Nature
 from agent.settings.models import Door, Sensor, Settings
 from agent.settings.problems import Finding, KeyPath
@@ -26,6 +26,7 @@ def problems(settings: Settings) -> Iterator[Finding]:
     yield from _sensors(settings)
     yield from wiring.problems(settings)
     yield from surroundings.problems(settings)
+    yield from calendar.problems(settings)
 
 
 def _ids_once(settings: Settings) -> Iterator[Finding]:

@@ -21,6 +21,18 @@ PATTERNS: Mapping[str, Words] = {
         '"gh-" and 4 to 32 lower-case letters or digits, such as "gh-7f3a09"',
         '"gh-" 加 4 到 32 个小写字母或数字，例如 "gh-7f3a09"',
     ),
+    r"^[A-Za-z]+(/[A-Za-z0-9_+-]+)*$": Words(
+        'a time zone of the IANA list, in quotes, such as "Asia/Shanghai"',
+        'IANA 时区名称，加引号，例如 "Asia/Shanghai"',
+    ),
+    r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$": Words(
+        'a time of day from "00:00" to "24:00", in quotes, such as "08:30"',
+        '"00:00" 到 "24:00" 之间的时刻，加引号，例如 "08:30"',
+    ),
+    r"^2[0-9]{3}-[01][0-9]-[0-3][0-9]$": Words(
+        'a date in quotes, such as "2026-10-01"',
+        '加引号的日期，例如 "2026-10-01"',
+    ),
     r"^mqtts?://": Words(
         'an address such as "mqtts://broker.example.cn:8883"',
         '形如 "mqtts://broker.example.cn:8883" 的地址',

@@ -21,7 +21,7 @@ READER_POINTS = ("tamper", "power")
 
 
 def ids(settings: Settings) -> Iterator[tuple[str, KeyPath]]:
-    """Everything an event can be about shares one set of names: devices, readers, units, doors, sensors, zones."""
+    """Everything an event can be about shares one set of names, and schedules with it."""
     for index, device in enumerate(settings.devices):
         place: KeyPath = ("devices", index)
         yield device.id, place
@@ -30,6 +30,7 @@ def ids(settings: Settings) -> Iterator[tuple[str, KeyPath]]:
         elif isinstance(device, ModbusBus):
             yield from ((unit.id, (*place, "units", n)) for n, unit in enumerate(device.units))
     yield from ((door.id, ("doors", index)) for index, door in enumerate(settings.doors))
+    yield from ((schedule.id, ("schedules", index)) for index, schedule in enumerate(settings.schedules))
     yield from ((sensor.id, ("sensors", index)) for index, sensor in enumerate(settings.sensors))
     for index, camera in enumerate(settings.cameras):
         yield camera.id, ("cameras", index)

@@ -24,6 +24,9 @@ class Name(Confined):
 
 AreaCode = Annotated[str, Field(pattern=r"^[0-9A-Za-z]{4,12}$")]
 GatewayId = Annotated[str, Field(pattern=r"^gh-[0-9a-z]{4,32}$")]
+TimeZone = Annotated[str, Field(pattern=r"^[A-Za-z]+(/[A-Za-z0-9_+-]+)*$")]
+TimeOfDay = Annotated[str, Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
+Date = Annotated[str, Field(pattern=r"^2[0-9]{3}-[01][0-9]-[0-3][0-9]$")]
 
 
 class Gateway(Confined):
@@ -37,6 +40,8 @@ class Gateway(Confined):
     name: Name
     grid: str | None = None
     """Grid cell (网格) whose worker is sent."""
+    timezone: TimeZone = "Asia/Shanghai"
+    """Whose wall clock the schedules and the dates of cards follow."""
 
 
 DeviceConfig = Annotated[OsdpBus | ModbusBus | GpioChip, Field(discriminator="driver")]
@@ -62,6 +67,40 @@ class Door(Confined):
     held_s: Annotated[float, Field(ge=1, le=3600)] = 30.0
     fail: FailMode = FailMode.SECURE
     grid: str | None = None
+
+
+class Day(StrEnum):
+    MON = "mon"
+    TUE = "tue"
+    WED = "wed"
+    THU = "thu"
+    FRI = "fri"
+    SAT = "sat"
+    SUN = "sun"
+
+
+class Window(Confined):
+    """From a time of day to another; one that ends no later than it begins ends on the following day."""
+
+    days: Annotated[tuple[Day, ...], Field(min_length=1)]
+    begins: Annotated[TimeOfDay, Field(alias="from")]
+    ends: Annotated[TimeOfDay, Field(alias="to")]
+
+
+class Schedule(Confined):
+    """When something holds: in any of its windows, by the compound's wall clock."""
+
+    id: Slug
+    name: Name
+    windows: Annotated[tuple[Window, ...], Field(min_length=1)]
+
+
+class Holiday(Confined):
+    """A date on which the windows of `schedule_as` hold instead of its own day's; left out: no window begins."""
+
+    date: Date
+    name: Name
+    schedule_as: Day | None = None
 
 
 class SensorKind(StrEnum):
@@ -172,7 +211,7 @@ class Storage(Confined):
 
 class Access(Confined):
     credentials_file: Path | None = None
-    """List written by `gatehouse credentials`; without it every card is denied."""
+    """List written by `gatehouse card`; without it every card is denied."""
 
 
 class Privacy(Confined):
@@ -191,6 +230,8 @@ class Settings(Confined):
     clock_trust: ClockTrust = ClockTrust.KERNEL
     devices: tuple[DeviceConfig, ...] = ()
     doors: tuple[Door, ...] = ()
+    schedules: tuple[Schedule, ...] = ()
+    holidays: tuple[Holiday, ...] = ()
     sensors: tuple[Sensor, ...] = ()
     cameras: tuple[Camera, ...] = ()
     vision: Vision = Vision()
