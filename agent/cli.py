@@ -6,7 +6,7 @@ import getpass
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -27,9 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.act(options))
     except GatehouseError as error:
-        print(f"gatehouse: {error}", file=sys.stderr)
-        if error.hint:
-            print(f"  cure: {error.hint}", file=sys.stderr)
+        for line in _complaint(error, options.lang if "lang" in options else Lang.EN):
+            print(f"gatehouse: {line}", file=sys.stderr)
         return 2 if isinstance(error, ConfigError) else 1
     except KeyboardInterrupt:
         return 130
@@ -67,6 +66,16 @@ def _parser() -> argparse.ArgumentParser:
                        ("demo", "a day in the simulated compound, narrated")):  # fmt: skip
         commands.add_parser(name, help=text, add_help=False)
     return parser
+
+
+def _complaint(error: GatehouseError, lang: Lang) -> Iterator[str]:
+    """A line for each mistake, whole in itself: what, why, and the cure."""
+    from agent.settings import SettingsError
+
+    if isinstance(error, SettingsError):
+        yield from (problem.line_of(error.path, lang) for problem in error.problems)
+    else:
+        yield f"{error} → {error.hint}" if error.hint else str(error)
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -14,10 +14,10 @@ STOP_S = 10.0
 
 
 class AgentProcess:
-    """`gatehouse run FILE` as a child with a notify socket; its log goes to `log`."""
+    """`gatehouse run FILE` as a child with a notify socket, in the folder of its file; its log goes to `log`."""
 
     def __init__(self, settings: Path, log: Path) -> None:
-        self._settings = settings
+        self._settings = settings.absolute()
         self._log = log
         self._notify = log.with_suffix(".notify")
         self._child: asyncio.subprocess.Process | None = None
@@ -49,6 +49,7 @@ class AgentProcess:
             self._child = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "agent.cli", "run", str(self._settings),
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
+                cwd=self._settings.parent,
                 env={**os.environ, "NOTIFY_SOCKET": str(self._notify)},
             )  # fmt: skip
             ready = False
@@ -79,8 +80,17 @@ class AgentProcess:
     async def kill(self) -> int:
         return await self._end(signal.SIGKILL)
 
+    def send(self, number: signal.Signals) -> None:
+        """Send it and do not wait; `stop` or `kill` takes the end."""
+        assert self._child is not None
+        self._child.send_signal(number)
+
+    def log(self) -> str:
+        """Everything its lives have written so far."""
+        return self._log.read_text(errors="replace")
+
     def log_tail(self, lines: int = 15) -> str:
-        return "\n".join(self._log.read_text(errors="replace").splitlines()[-lines:])
+        return "\n".join(self.log().splitlines()[-lines:])
 
     def _listen(self) -> socket.socket:
         """The notify socket, open for as long as the agent lives."""

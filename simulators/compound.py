@@ -7,16 +7,16 @@ import asyncio
 import os
 import secrets
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import tomli_w
 
 from agent.credentials import add_card
-from agent.settings import Camera, Door, Settings
+from agent.settings import Camera, Door, Protocol, Settings
 from agent.status import fetch
 from drivers.base import Card, Clock, ConfigError, DeviceState
 from drivers.gpio import Active, GpioChip
@@ -45,7 +45,8 @@ class SimCompound:
     """Brings up everything on entry, the agent last, and takes it down in reverse.
 
     `settings` is the compound as its file describes it; `folder` holds the copy, the agent's state and its log
-    and must have a short path (Unix sockets).
+    and must have a short path (Unix sockets). `mistakes` may change the agent's file before it is written, as a
+    bad hand on site would; `faulty` are the devices that will then be in fault.
     """
 
     def __init__(
@@ -57,12 +58,18 @@ class SimCompound:
         cards: Mapping[str, ScenarioCard],
         broker: Callable[[Path], Broker] = Broker.iotcore,
         on_received: Callable[[Received], None] = lambda _: None,
+        protocol: Protocol = Protocol.MQTT5,
+        mistakes: Callable[[dict[str, Any]], None] = lambda _: None,
+        faulty: Iterable[str] = (),
     ) -> None:
         self.settings = settings
         self._folder = folder
         self._clock = clock
         self._cards = cards
         self._on_received = on_received
+        self._protocol = protocol
+        self._mistakes = mistakes
+        self._faulty = frozenset(faulty)
         self._stack = AsyncExitStack()
         self.broker = broker(folder)
         self.osdp: dict[str, SimOsdpBus] = {}
@@ -78,13 +85,15 @@ class SimCompound:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self.broker)
             self.network = await stack.enter_async_context(Network(self.broker.port))
-            self.centre = await stack.enter_async_context(Centre(self.broker.url, clock=self._clock))
+            self.centre = await stack.enter_async_context(
+                Centre(self.broker.url, clock=self._clock, protocol=self._protocol)
+            )
             self.centre.on_received = self._on_received
             devices = [await self._simulate(stack, device) for device in self.settings.devices]
             cameras = [await self._simulate_camera(stack, camera) for camera in self.settings.cameras]
             self._write_file(devices, cameras)
             await stack.enter_async_context(self.agent)
-            await self._all_devices_ok()
+            await self.all_devices_up()
             self._stack = stack.pop_all()
         return self
 
@@ -155,15 +164,23 @@ class SimCompound:
         )
         _named(self.modbus, bus, f"the bus of unit {unit}").silence(unit, on)
 
+    async def snapshot(self) -> dict[str, Any]:
+        """What the running agent says of itself."""
+        return await fetch(self._folder / "run", self._clock)
+
     async def waiting(self) -> int:
         """Entries in the agent's journal that the centre has not confirmed."""
-        found = await fetch(self._folder / "run", self._clock)
-        return sum(lane["waiting"] for lane in found["lanes"].values())
+        found = await self.snapshot()
+        return int(found["journal"]["pending"]) + sum(lane["waiting"] for lane in found["lanes"].values())
+
+    async def vision_pid(self) -> int:
+        pid = (await self.snapshot())["vision"]["pid"]
+        assert isinstance(pid, int), "the camera process is not running"
+        return pid
 
     async def kill_vision(self) -> None:
         """SIGKILL to the camera process."""
-        found = await fetch(self._folder / "run", self._clock)
-        os.kill(found["vision"]["pid"], signal.SIGKILL)
+        os.kill(await self.vision_pid(), signal.SIGKILL)
 
     async def unplug(self, device: str) -> None:
         if device in self.cameras:
@@ -180,26 +197,26 @@ class SimCompound:
     def walk(self, camera: str) -> None:
         _named(self.cameras, camera, "camera").walk()
 
-    # ------------------------------------------------------------ building
-
-    async def _all_devices_ok(self) -> None:
+    async def all_devices_up(self) -> None:
         """Readers need their secure channel and the camera its model before anything can be played."""
         last = "no device"
         try:
             async with self._clock.timeout(DEVICES_OK_S):
                 while True:
-                    devices = (await fetch(self._folder / "run", self._clock))["devices"]
-                    bad = [
+                    devices = (await self.snapshot())["devices"]
+                    amiss = [
                         f"{name}: {d['reason'] or d['state']}"
                         for name, d in devices.items()
-                        if d["state"] != DeviceState.OK
+                        if d["state"] != (DeviceState.FAULT if name in self._faulty else DeviceState.OK)
                     ]
-                    if devices and not bad:
+                    if devices and devices.keys() >= self._faulty and not amiss:
                         return
-                    last = "; ".join(bad)
+                    last = "; ".join(amiss)
                     await self._clock.sleep(0.1)
         except TimeoutError:
             raise RuntimeError(f"not every device came up: {last}\n{self.agent.log_tail()}") from None
+
+    # ------------------------------------------------------------ building
 
     async def _simulate(self, stack: AsyncExitStack, config: OsdpBus | ModbusBus | GpioChip) -> dict[str, object]:
         """Start the simulator and return the device's table with its simulated addresses."""
@@ -256,6 +273,7 @@ class SimCompound:
         table["centre"] = {"broker": f"mqtt://127.0.0.1:{self.network.port}", "heartbeat_s": 5.0}
         table["storage"]["folder"] = str(self._folder / "state")
         table["run"]["folder"] = str(self._folder / "run")
+        self._mistakes(table)
         self.file.write_text(tomli_w.dumps(table), encoding="utf-8")
 
     def _door(self, door: str) -> Door:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 from agent.doctor import files, hardware, network
 from agent.doctor.findings import Finding, Level, bad, ok, warn
 from agent.settings import Inspection, Problem, Settings, inspect
-from agent.words import Words
+from agent.words import Lang, Words
 from drivers.base import Clock, ClockTrust, DeviceState, GatehouseError
 
 Ask: TypeAlias = Callable[[Path, Clock], Awaitable[Mapping[str, object]]]
@@ -49,7 +49,7 @@ async def examine(path: Path, clock: Clock, ask: Ask | None = None) -> list[Find
 def _settings(path: Path, inspection: Inspection) -> Iterator[Finding]:
     def said(problem: Problem) -> Words:
         place = Words(f"line {problem.line}: ", f"第 {problem.line} 行：") if problem.line else Words("", "")
-        return Words(f"{place.en}{problem.key} {problem.reason.en}", f"{place.zh}{problem.key}：{problem.reason.zh}")
+        return Words(f"{place.en}{problem.said(Lang.EN)}", f"{place.zh}{problem.said(Lang.ZH)}")
 
     yield from (bad(_SETTINGS, said(problem), problem.cure) for problem in inspection.problems)
     yield from (warn(_SETTINGS, said(weakness), weakness.cure) for weakness in inspection.weaknesses)

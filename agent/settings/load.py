@@ -16,7 +16,7 @@ from agent.settings.lines import locate
 from agent.settings.models import Settings
 from agent.settings.problems import Finding, Problem, SettingsError, key_text
 from agent.settings.weaknesses import weaknesses
-from agent.words import Words
+from agent.words import Words, why
 from drivers.camera import CameraSource
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -80,10 +80,10 @@ def _read(path: Path) -> str | Problem:
         with path.open("rb") as file:
             content = file.read(_MAX_BYTES + 1)
     except OSError as err:
-        reason = err.strerror or type(err).__name__
+        reason = why(err)
         return Problem(
             "file",
-            Words(f"{path} cannot be read: {reason}.", f"无法读取 {path}：{reason}。"),
+            Words(f"{path} cannot be read: {reason.en}.", f"无法读取 {path}：{reason.zh}。"),
             Words("Name a TOML file that exists and that you may read.", "请指定一个存在且有权读取的 TOML 文件。"),
         )
     if len(content) > _MAX_BYTES:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from agent.words import Words
+from agent.words import Lang, Words
 from drivers.base import ConfigError
 
 _PLAIN = re.compile(r"[a-z0-9-]{1,40}")
@@ -26,6 +26,17 @@ class Problem:
     def __str__(self) -> str:
         place = f"line {self.line}: " if self.line else ""
         return f"{place}{self.key} {self.reason.en} {self.cure.en}"
+
+    def said(self, lang: Lang) -> str:
+        """Key and reason. `file` stands for the whole file."""
+        if lang is Lang.EN:
+            return f"{self.key} {self.reason.en}"
+        return f"{'文件' if self.key == 'file' else self.key}：{self.reason.zh}"
+
+    def line_of(self, path: Path, lang: Lang) -> str:
+        """Everything in one line, for a log."""
+        place = f"{path}:{self.line}" if self.line else str(path)
+        return f"{place}: {self.said(lang)} → {self.cure.to(lang)}"
 
 
 class SettingsError(ConfigError):

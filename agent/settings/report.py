@@ -34,8 +34,7 @@ def _section(title: Words, entries: Sequence[Problem], mark: str, lang: Lang) ->
     lines = ["", title.to(lang)]
     for entry in entries:
         place = Words(f"line {entry.line}: ", f"第 {entry.line} 行：").to(lang) if entry.line else ""
-        gap = " " if lang is Lang.EN else "："
-        lines += [f"  {mark} {place}{entry.key}{gap}{entry.reason.to(lang)}", f"      → {entry.cure.to(lang)}"]
+        lines += [f"  {mark} {place}{entry.said(lang)}", f"      → {entry.cure.to(lang)}"]
     return lines
 
 

@@ -1,15 +1,22 @@
 """Whole compounds for tests: the agent as a process, simulated wires, a real broker and the centre."""
 
+import asyncio
 import shutil
+import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
-from agent.settings import Settings, load
+from agent.events import Kind
+from agent.settings import Protocol, Settings, load
 from drivers.base import SystemClock
+from simulators.broker import Broker
+from simulators.centre import Received
 from simulators.compound import SimCompound
 from simulators.player import Outcome, Player
 from simulators.scenario import Scenario, ScenarioCard
@@ -38,9 +45,58 @@ def doors_only(settings: Settings) -> Settings:
 
 
 @asynccontextmanager
-async def compound(settings: Settings, folder: Path) -> AsyncIterator[SimCompound]:
-    async with SimCompound(settings, folder, SystemClock(), cards={"resident": RESIDENT}) as running:
+async def compound(
+    settings: Settings,
+    folder: Path,
+    *,
+    broker: Callable[[Path], Broker] = Broker.iotcore,
+    protocol: Protocol = Protocol.MQTT5,
+    mistakes: Callable[[dict[str, Any]], None] = lambda _: None,
+    faulty: Iterable[str] = (),
+) -> AsyncIterator[SimCompound]:
+    async with SimCompound(
+        settings, folder, SystemClock(), cards={"resident": RESIDENT}, broker=broker, protocol=protocol,
+        mistakes=mistakes, faulty=faulty,
+    ) as running:  # fmt: skip
         yield running
+
+
+class Said(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+async def gatehouse(*arguments: object) -> Said:
+    """`gatehouse …` as people call it."""
+    command = [sys.executable, "-m", "agent.cli", *map(str, arguments)]
+    child = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.DEVNULL, stdout=PIPE, stderr=PIPE)
+    out, err = await child.communicate()
+    assert child.returncode is not None
+    return Said(child.returncode, out.decode(), err.decode())
+
+
+async def until(look: Callable[[], Awaitable[bool]], timeout_s: float = 10.0) -> None:
+    """Asked again and again until it says yes. Raises: TimeoutError."""
+    clock = SystemClock()
+    async with clock.timeout(timeout_s):
+        while not await look():
+            await clock.sleep(0.05)
+
+
+async def everything_confirmed(running: SimCompound, timeout_s: float = 15.0) -> None:
+    """The centre has confirmed all that the agent holds, and its books are whole."""
+
+    async def nothing_waits() -> bool:
+        return await running.waiting() == 0
+
+    await until(nothing_waits, timeout_s)
+    proof = running.centre.proof()
+    assert (proof.gaps, proof.broken) == (0, 0)
+
+
+def about(kind: Kind, subject: str) -> Callable[[Received], bool]:
+    return lambda event: (event.kind, event.subject) == (kind, subject)
 
 
 async def play(running: SimCompound, steps: list[dict[str, object]]) -> Outcome:
