@@ -70,6 +70,8 @@ class Registry:
 
     def __init__(self) -> None:
         self.gateways: dict[str, GatewayBook] = {}
+        self._counters: dict[str, int] = {}
+        """The highest ever signed for a gateway, also one not heard of yet: retained receipts may come first."""
         self.unreadable = 0
         self.on_received: Callable[[Received], None] = lambda _: None
         self.on_news: Callable[[str], None] = lambda _: None
@@ -88,7 +90,7 @@ class Registry:
         if place is None:
             return
         path, name, suffix = place
-        gateway = self.gateways.setdefault(name, GatewayBook(path))
+        gateway = self.gateways.setdefault(name, GatewayBook(path, counter=self._counters.get(name, 0)))
         gateway.path = path
         try:
             match suffix.split("/"):
@@ -159,10 +161,11 @@ class Registry:
             receipt = Receipt.model_validate_json(payload)
         except ValidationError:
             return
-        for name, gateway in self.gateways.items():
-            if name == receipt.gateway and receipt.counter > gateway.counter:
-                gateway.counter = receipt.counter
-                gateway.owes_receipt = True
+        self._counters[receipt.gateway] = max(receipt.counter, self._counters.get(receipt.gateway, 0))
+        gateway = self.gateways.get(receipt.gateway)
+        if gateway is not None and receipt.counter > gateway.counter:
+            gateway.counter = receipt.counter
+            gateway.owes_receipt = True
 
     def _status(self, gateway: GatewayBook, status: StatusMessage) -> None:
         gateway.status = status

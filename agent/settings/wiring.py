@@ -10,6 +10,7 @@ from drivers.modbus import Encoding, ModbusBus, ModbusPoint, Register
 from drivers.osdp.config import OsdpBus, SecureChannel
 
 _BITS = (Register.COIL, Register.DISCRETE)
+_ADDRESSES = 65536
 
 
 def problems(settings: Settings) -> Iterator[Finding]:
@@ -103,6 +104,15 @@ def _point(point: ModbusPoint, place: KeyPath) -> Iterator[Finding]:
                 'Write encoding = "bit", or register = "holding" or "input".',
                 '请写 encoding = "bit"，或将 register 改为 "holding" 或 "input"。',
             ),
+        )
+    elif point.address + point.count > _ADDRESSES:
+        yield Finding(
+            (*place, "address"),
+            Words(
+                f"is {point.address}, and {point.encoding} reaches beyond the last register, 65535.",
+                f"为 {point.address}，{point.encoding} 超出最后一个寄存器 65535。",
+            ),
+            Words("Correct the address or the encoding.", "请更正地址或编码。"),
         )
 
 

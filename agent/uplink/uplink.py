@@ -35,6 +35,8 @@ PROVEN_S: Final = 10.0
 """An acknowledgement so long after CONNECT proves the link; two gateways with one id kick each other out sooner."""
 TICK_S: Final = 1.0
 STOP_S: Final = 2.0
+REMIND_S: Final = 3.0
+"""Unconfirmed for so long after the last sending: the centre is reminded of what there is."""
 
 
 class LinkPhase(StrEnum):
@@ -89,6 +91,7 @@ class Uplink:
         self._refusals: dict[Lane, Backoff] = {}
         self._states: dict[str, bytes] = {}
         self._dirty: dict[str, None] = {}
+        self._told: dict[Lane, int] = {}
         self._wake = asyncio.Event()
         self._reader = Reader(self._schedule, journal, clock, boot, self._wake)
         self._link_task: asyncio.Task[None] | None = None
@@ -166,7 +169,7 @@ class Uplink:
         self._set_link(self._up(session))
         session.subscribe([self._topics.receipt, self._topics.request])
         self._send_other(session, self._topics.presence, self._presence(Online.ONLINE, stopped=False))
-        self._states["status"] = self._status()
+        self._publish_status()
         self._dirty = dict.fromkeys(self._states)
         now = self._clock.mono_s()
         self._up_s = self._progress_s = tick_s = beat_s = now
@@ -179,9 +182,10 @@ class Uplink:
                 tick_s = now
                 session.tick()
                 self._check_progress(now)
+                self._remind(now)
             if now - beat_s >= self._centre.heartbeat_s:
                 beat_s = now
-                self.publish_state("status", self._status())
+                self._publish_status()
             if self._stop_by is not None and (self._drained() or now >= self._stop_by):
                 self._send_other(session, self._topics.presence, self._presence(Online.OFFLINE, stopped=True))
                 session.close()
@@ -231,6 +235,21 @@ class Uplink:
                 f"{self._target} has acknowledged nothing for {PROGRESS_S:.0f} s",
                 hint="the network swallows packets, or the broker is overloaded; trying again",
             )
+
+    def _publish_status(self) -> None:
+        self._told = {lane: state.last for lane, state in self._journal.lanes.items()}
+        self.publish_state("status", self._status())
+
+    def _remind(self, now: float) -> None:
+        """Everything is sent and some of it not confirmed: the retained status names each lane's last entry.
+
+        Whoever has missed it, or subscribes later, sees that and asks for it; a broker's PUBACK proves no reader.
+        """
+        waiting = any(state.waiting for state in self._journal.lanes.values())
+        if not waiting or now - self._sent_s < REMIND_S or self._centre.confirm is not Confirm.CENTRE:
+            return
+        if self._told != {lane: state.last for lane, state in self._journal.lanes.items()}:
+            self._publish_status()
 
     def _up(self, session: Session) -> LinkState:
         if session.version is Protocol.MQTT311 and self._centre.confirm is Confirm.BROKER:

@@ -1,9 +1,9 @@
 """What a compound's file says about a Modbus RTU bus."""
 
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from drivers.base import Confined, Slug
 
@@ -43,14 +43,6 @@ class ModbusPoint(Confined):
     def count(self) -> int:
         """Registers (or coils) the value takes."""
         return 2 if self.encoding in (Encoding.U32, Encoding.I32, Encoding.F32) else 1
-
-    @model_validator(mode="after")
-    def _can_be_read(self) -> Self:
-        if self.register_type in (Register.COIL, Register.DISCRETE) and self.encoding is not Encoding.BIT:
-            raise ValueError(f'a {self.register_type} holds one bit: write encoding = "bit"')
-        if self.address + self.count > 65536:
-            raise ValueError(f"{self.encoding} at address {self.address} reaches beyond 65535")
-        return self
 
 
 class ModbusUnit(Confined):

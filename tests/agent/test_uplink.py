@@ -307,3 +307,15 @@ async def test_a_centre_that_lost_everything_asks_again(mosquitto: Broker, tmp_p
             await made.confirmed()
             await second.wait_until(lambda: second.proof().gaps == 0 and second.proof().confirmed > 40)
             assert second.proof().broken == 0
+
+
+async def test_a_centre_that_was_away_learns_from_the_status_what_it_missed(broker: Broker, tmp_path: Path) -> None:
+    """A PUBACK proves no reader: nobody was subscribed when these events were published."""
+    listener = Centre(broker.url, clock=CLOCK, receipts=False, client_id="listener")
+    async with broker, listener, house(tmp_path / "j", to(broker)) as made:
+        a_day(made)
+        await made.until(lambda: made.journal.pending == 0)
+        await listener.wait_until(lambda: listener.proof().confirmed == made.waiting())
+        async with Centre(broker.url, clock=CLOCK) as centre:
+            await made.confirmed(20)
+            assert (centre.proof().gaps, centre.proof().broken) == (0, 0)

@@ -38,10 +38,10 @@ async def publish(port: int, count: int) -> tuple[float, float]:
     client.on_connect = lambda *_: connected.set_result(None)
     client.on_publish = on_publish
 
-    def on_close(_: mqtt.Client, __: object, sock: mqtt.SocketLike) -> None:
+    def on_close(_: mqtt.Client, __: object, sock: "mqtt.SocketLike") -> None:
         loop.remove_reader(sock)
 
-    def on_unregister_write(_: mqtt.Client, __: object, sock: mqtt.SocketLike) -> None:
+    def on_unregister_write(_: mqtt.Client, __: object, sock: "mqtt.SocketLike") -> None:
         loop.remove_writer(sock)
 
     client.on_socket_open = lambda _, __, sock: loop.add_reader(sock, on_readable)
