@@ -42,7 +42,18 @@ class Journal:
         self._on_health: list[Callable[[Health], None]] = []
         self._life: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._life.add_done_callback(self._ended)
-        self.birth: Birth
+        self.opened: asyncio.Future[Birth] = asyncio.get_running_loop().create_future()
+        """How this epoch came to be, once the disk has let us."""
+
+    @classmethod
+    def start(cls, folder: Path, limits: Limits, clock: Clock, bodies: Bodies | None = None) -> "Journal":
+        """Take drafts from now on, whatever the disk does: one that refuses is a state of `health`, tried again.
+
+        `run_until_failed` raises ConfigError when another process has the folder or a newer version wrote the file.
+        """
+        journal = cls(folder, limits, clock, bodies or Bodies())
+        journal._thread.start(asyncio.get_running_loop(), journal.opened, journal._life, patient=True)
+        return journal
 
     @classmethod
     async def open(cls, folder: Path, limits: Limits, clock: Clock, bodies: Bodies | None = None) -> "Journal":
@@ -50,24 +61,27 @@ class Journal:
 
         Raises: ConfigError when the folder cannot be used, or another process has it.
         """
-        loop = asyncio.get_running_loop()
         journal = cls(folder, limits, clock, bodies or Bodies())
-        opened: asyncio.Future[Birth] = loop.create_future()
-        journal._thread.start(loop, opened, journal._life)
+        journal._thread.start(asyncio.get_running_loop(), journal.opened, journal._life, patient=False)
         try:
-            either: set[asyncio.Future[Any]] = {journal._life, opened}
+            either: set[asyncio.Future[Any]] = {journal._life, journal.opened}
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if not opened.done():
+            if not journal.opened.done():
                 await journal._life
-            journal.birth = opened.result()
         except BaseException:
             await journal.close()
             raise
         return journal
 
     @property
+    def birth(self) -> Birth:
+        """Only once `opened` is done."""
+        return self.opened.result()
+
+    @property
     def epoch(self) -> str:
-        return self.birth.epoch
+        """Empty while the disk refuses to be opened."""
+        return self.birth.epoch if self.opened.done() else ""
 
     @property
     def pending(self) -> int:

@@ -33,7 +33,10 @@ class Opened:
 
 
 class FolderLock:
-    """Keeps a second process out of the folder; remembers whether the last owner ended cleanly."""
+    """Keeps a second process out of the folder; remembers whether the last owner ended cleanly.
+
+    Raises: ConfigError when another process has it, StorageError when the disk or its rights refuse.
+    """
 
     def __init__(self, folder: Path) -> None:
         try:
@@ -41,7 +44,7 @@ class FolderLock:
             self._fd = os.open(folder / "journal.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as err:
             hint = "Name a folder this user may write to (storage.folder), or give it the rights."
-            raise ConfigError(f"journal folder {folder}: {err.strerror}", hint=hint) from err
+            raise StorageError(f"journal folder {folder}: {err.strerror}", hint=hint) from err
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as err:
@@ -62,7 +65,7 @@ class FolderLock:
 def open_store(folder: Path, limits: Limits, bodies: Bodies, now: Callable[[], str], *, clean: bool) -> Opened:
     """Continue what is there, or begin a new epoch; `now` names a file set aside.
 
-    Raises: ConfigError for a folder or schema we cannot use.
+    Raises: ConfigError for a schema we cannot use, StorageError while the disk refuses.
     """
     path = folder / FILE
     marker = folder / "journal.damaged"
@@ -78,7 +81,7 @@ def open_store(folder: Path, limits: Limits, bodies: Bodies, now: Callable[[], s
             return _begin(path, limits, bodies, Origin.AFTER_CORRUPTION, set_aside=aside, reason=str(err))
     except (StorageError, OSError) as err:
         hint = "Check the disk, its free space and the rights of the folder (storage.folder)."
-        raise ConfigError(f"journal {path}: {err}", hint=hint) from err
+        raise StorageError(f"journal {path}: {err}", hint=hint) from err
 
 
 def mark_damaged(folder: Path, reason: str) -> None:

@@ -11,6 +11,7 @@ import threading
 from asyncio import AbstractEventLoop, Future
 from collections import deque
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
@@ -29,9 +30,9 @@ from agent.journal.entry import (
     RefusedError,
     Storing,
 )
-from agent.journal.opening import FolderLock, mark_damaged, open_store
+from agent.journal.opening import FolderLock, Opened, mark_damaged, open_store
 from agent.journal.store import RESERVED, Store
-from drivers.base import Backoff, Clock, GatehouseError
+from drivers.base import Backoff, Clock, ConfigError, GatehouseError
 
 _LOG = logging.getLogger(__name__)
 
@@ -145,13 +146,14 @@ class JournalThread:
         waiting += [ask.done for ask in (*self._questions, *inbox.questions)]
         return len(drafts), waiting
 
-    def start(self, loop: AbstractEventLoop, opened: "Future[Birth]", ended: "Future[None]") -> None:
-        """`ended` carries what ends the thread.
+    def start(self, loop: AbstractEventLoop, opened: "Future[Birth]", ended: "Future[None]", *, patient: bool) -> None:
+        """`ended` carries what ends the thread; a `patient` one waits for a disk that refuses to be opened.
 
         A daemon: a process that ends without `close` is not held up, and loses no more than by kill -9.
         """
         sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_S))
-        self._thread = threading.Thread(target=self._main, args=(loop, opened, ended), name="journal", daemon=True)
+        given = (loop, opened, ended, patient)
+        self._thread = threading.Thread(target=self._main, args=given, name="journal", daemon=True)
         self._thread.start()
 
     def join(self) -> None:
@@ -160,16 +162,41 @@ class JournalThread:
 
     # ------------------------------------------------------------ the thread
 
-    def _main(self, loop: AbstractEventLoop, opened: "Future[Birth]", ended: "Future[None]") -> None:
+    def _main(self, loop: AbstractEventLoop, opened: "Future[Birth]", ended: "Future[None]", patient: bool) -> None:
         with _Carried(loop, ended):
-            self._live(loop, opened)
+            self._live(loop, opened, patient)
 
-    def _live(self, loop: AbstractEventLoop, opened: "Future[Birth]") -> None:
-        """Raises: ConfigError when it cannot open; anything else later is a bug or damage."""
+    def _open(self, loop: AbstractEventLoop, patient: bool) -> tuple[FolderLock, Opened] | None:
+        """None when it was closed before the disk let us. Raises: ConfigError."""
+        while True:
+            try:
+                return self._open_once()
+            except StorageError as err:
+                if not patient:
+                    raise ConfigError(str(err), hint=err.hint) from err
+                self._fail(loop, err)
+            with self._inbox.changed:
+                wait_s = max(0.0, self._retry_at - self._clock.mono_s())
+                if self._inbox.changed.wait_for(lambda: self._inbox.closing, wait_s):
+                    return None
+
+    def _open_once(self) -> tuple[FolderLock, Opened]:
         lock = FolderLock(self._folder)
+        with ExitStack() as stack:
+            stack.callback(lock.release, clean=False)
+            found = open_store(self._folder, self._limits, self._bodies, self._name_of_now, clean=lock.clean)
+            stack.pop_all()
+        return lock, found
+
+    def _live(self, loop: AbstractEventLoop, opened: "Future[Birth]", patient: bool) -> None:
+        """Raises: ConfigError when it cannot open; anything else later is a bug or damage."""
+        ready = self._open(loop, patient)
+        if ready is None:
+            return
+        lock, found = ready
+        self._recover()
         clean = False
         try:
-            found = open_store(self._folder, self._limits, self._bodies, self._name_of_now, clean=lock.clean)
             found.store.in_flight = self.in_flight
             try:
                 self._send(loop, found.store.states())

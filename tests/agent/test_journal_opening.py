@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from agent.events import Lane
-from agent.journal import Journal, Limits, Origin
+from agent.journal import Journal, Limits, Origin, Storing
 from agent.journal.database import DamagedError
 from agent.journal.store import Store
 from drivers.base import ConfigError, SystemClock
-from tests.journal import draft, everything, opened, prove_whole
+from tests.journal import draft, everything, opened, prove_whole, until
 
 ROOT = Path(__file__).parents[2]
 
@@ -136,3 +136,30 @@ except ConfigError as err:
         with pytest.raises(ConfigError, match="another process"):
             await Journal.open(tmp_path, Limits(), SystemClock())
     assert subprocess.run(command, cwd=ROOT, check=False).returncode == 0
+
+
+async def test_drafts_wait_in_memory_until_the_disk_lets_the_journal_be_opened(tmp_path: Path) -> None:
+    folder = tmp_path / "journal"
+    folder.write_text("a file stands where the folder should be")
+    journal = Journal.start(folder, Limits(), SystemClock())
+    try:
+        journal.append_nowait(draft(Lane.ALARM, 7))
+        await until(journal, lambda: journal.health.state is Storing.FAILING)
+        assert str(folder) in journal.health.reason
+        assert journal.health.hint
+        assert (journal.epoch, journal.pending) == ("", 1)
+        folder.unlink()
+        await until(journal, lambda: journal.pending == 0)
+        assert journal.health.state is Storing.OK
+        assert [entry.body for entry in await everything(journal, Lane.ALARM)] == [draft(Lane.ALARM, 7).body]
+    finally:
+        await journal.close()
+
+
+async def test_a_journal_that_never_opened_closes_at_once(tmp_path: Path) -> None:
+    folder = tmp_path / "journal"
+    folder.write_text("a file stands where the folder should be")
+    journal = Journal.start(folder, Limits(), SystemClock())
+    journal.append_nowait(draft(Lane.ALARM))
+    await journal.close()
+    assert journal.health.refused == 1
