@@ -36,6 +36,23 @@ class Kind(StrEnum):
     DOOR_FORCED_RESTORED = "door.forced.restored"
     DOOR_HELD = "door.held"
     DOOR_HELD_RESTORED = "door.held.restored"
+    DOOR_HELD_SOON = "door.held.soon"
+    DURESS = "duress"
+    DURESS_ENTRY = "duress.entry"
+    FIRE_RELEASE = "door.fire"
+    FIRE_RELEASE_RESTORED = "door.fire.restored"
+    LOCKDOWN = "door.lockdown"
+    LOCKDOWN_RESTORED = "door.lockdown.restored"
+    READER_LOCKED_OUT = "reader.locked-out"
+    READER_LOCKED_OUT_RESTORED = "reader.locked-out.restored"
+    READER_DEFAULT_KEY = "reader.default-key"
+    READER_DEFAULT_KEY_RESTORED = "reader.default-key.restored"
+    READER_IDENTITY = "reader.identity"
+    READER_IDENTITY_RESTORED = "reader.identity.restored"
+    READER_AUTHENTICATION = "reader.authentication"
+    READER_AUTHENTICATION_RESTORED = "reader.authentication.restored"
+    READER_POWER = "reader.power"
+    READER_POWER_RESTORED = "reader.power.restored"
     READER_TAMPER = "reader.tamper"
     READER_TAMPER_RESTORED = "reader.tamper.restored"
     TAMPER = "tamper"
@@ -71,8 +88,13 @@ class Kind(StrEnum):
     ENTRIES_REFUSED = "entries.refused"
     AGENT_STARTED = "agent.started"
     AGENT_STOPPED = "agent.stopped"
+    CREDENTIALS_CHANGED = "credentials.changed"
     ACCESS_GRANTED = "access.granted"
     ACCESS_DENIED = "access.denied"
+    FREE_ACCESS = "door.free"
+    FREE_ACCESS_ENDED = "door.free.ended"
+    ORDER_DONE = "order.done"
+    ORDER_REFUSED = "order.refused"
     EGRESS = "door.egress"
     DOOR_OPENED = "door.opened"
     DOOR_CLOSED = "door.closed"
@@ -87,6 +109,8 @@ class KindInfo:
     title_zh: str
     contact_id: int | None = None
     restored_by: Kind | None = None
+    silent: bool = False
+    """For the centre only: never shown, sounded or logged where it happened."""
 
 
 def _pair(
@@ -103,6 +127,20 @@ CATALOGUE: Mapping[Kind, KindInfo] = {
             "Door forced", "门被强行打开", 423),
     **_pair(Kind.DOOR_HELD, Kind.DOOR_HELD_RESTORED, Lane.ALARM, Severity.MAJOR,
             "Door held open", "门超时未关", 426),
+    **_pair(Kind.FIRE_RELEASE, Kind.FIRE_RELEASE_RESTORED, Lane.ALARM, Severity.CRITICAL,
+            "Door released by the fire alarm", "消防联动开门", 110),
+    **_pair(Kind.LOCKDOWN, Kind.LOCKDOWN_RESTORED, Lane.ALARM, Severity.MAJOR,
+            "Door in lockdown", "门禁紧急封锁", 431),
+    **_pair(Kind.READER_LOCKED_OUT, Kind.READER_LOCKED_OUT_RESTORED, Lane.ALARM, Severity.MAJOR,
+            "Reader locked after wrong PINs", "密码错误次数过多,读卡器锁定", 461),
+    **_pair(Kind.READER_DEFAULT_KEY, Kind.READER_DEFAULT_KEY_RESTORED, Lane.ALARM, Severity.MAJOR,
+            "Reader uses the default key", "读卡器使用默认密钥", None),
+    **_pair(Kind.READER_IDENTITY, Kind.READER_IDENTITY_RESTORED, Lane.ALARM, Severity.MAJOR,
+            "Reader is not the one installed", "读卡器已被更换", None),
+    **_pair(Kind.READER_AUTHENTICATION, Kind.READER_AUTHENTICATION_RESTORED, Lane.ALARM, Severity.MAJOR,
+            "Reader fails to authenticate", "读卡器认证反复失败", None),
+    **_pair(Kind.READER_POWER, Kind.READER_POWER_RESTORED, Lane.FAULT, Severity.MAJOR,
+            "Reader power trouble", "读卡器供电异常", 337),
     **_pair(Kind.READER_TAMPER, Kind.READER_TAMPER_RESTORED, Lane.ALARM, Severity.MAJOR,
             "Reader tampered with", "读卡器防拆报警", 145),
     **_pair(Kind.TAMPER, Kind.TAMPER_RESTORED, Lane.ALARM, Severity.MAJOR,
@@ -131,6 +169,10 @@ CATALOGUE: Mapping[Kind, KindInfo] = {
             "Mains power lost", "市电中断", 301),
     **_pair(Kind.JOURNAL_FAULT, Kind.JOURNAL_RESTORED, Lane.FAULT, Severity.CRITICAL,
             "Event storage fault", "事件存储故障", None),
+    Kind.DURESS: KindInfo(Lane.ALARM, Severity.CRITICAL, "Duress", "胁迫报警", 121, silent=True),
+    Kind.DURESS_ENTRY: KindInfo(
+        Lane.ALARM, Severity.CRITICAL, "Door opened under duress", "胁迫开门", 124, silent=True
+    ),
     Kind.RULE_FAULT: KindInfo(Lane.FAULT, Severity.CRITICAL, "Rule failed, needs attention", "规则异常,需检修"),
     Kind.UPLINK_REFUSED: KindInfo(Lane.FAULT, Severity.MAJOR, "Refused by the centre or broker", "上报被拒绝"),
     Kind.EPOCH_STARTED: KindInfo(Lane.LEDGER, Severity.INFO, "Journal begun", "事件日志新纪元"),
@@ -138,9 +180,17 @@ CATALOGUE: Mapping[Kind, KindInfo] = {
     Kind.ENTRIES_REFUSED: KindInfo(Lane.LEDGER, Severity.CRITICAL, "Events refused, disk full", "存储已满,拒收事件"),
     Kind.AGENT_STARTED: KindInfo(Lane.LEDGER, Severity.INFO, "Gateway started", "网关启动"),
     Kind.AGENT_STOPPED: KindInfo(Lane.LEDGER, Severity.INFO, "Gateway stopped", "网关停止"),
-    Kind.ACCESS_GRANTED: KindInfo(Lane.ACCESS, Severity.INFO, "Access granted", "准许通行"),
+    Kind.CREDENTIALS_CHANGED: KindInfo(Lane.LEDGER, Severity.INFO, "Card list changed", "通行名单已更新"),
+    Kind.ACCESS_GRANTED: KindInfo(Lane.ACCESS, Severity.INFO, "Access granted", "准许通行", 422),
     Kind.ACCESS_DENIED: KindInfo(Lane.ACCESS, Severity.MINOR, "Access denied", "拒绝通行", 421),
-    Kind.EGRESS: KindInfo(Lane.ACCESS, Severity.INFO, "Request to exit", "出门按钮"),
+    Kind.FREE_ACCESS: KindInfo(
+        Lane.ACCESS, Severity.INFO, "Free access", "自由通行", restored_by=Kind.FREE_ACCESS_ENDED
+    ),
+    Kind.FREE_ACCESS_ENDED: KindInfo(Lane.ACCESS, Severity.INFO, "Free access ended", "自由通行结束"),
+    Kind.ORDER_DONE: KindInfo(Lane.ACCESS, Severity.INFO, "Order carried out", "指令已执行"),
+    Kind.ORDER_REFUSED: KindInfo(Lane.ACCESS, Severity.MINOR, "Order refused", "指令被拒绝"),
+    Kind.DOOR_HELD_SOON: KindInfo(Lane.ACCESS, Severity.MINOR, "Door soon held open", "门即将超时未关"),
+    Kind.EGRESS: KindInfo(Lane.ACCESS, Severity.INFO, "Request to exit", "出门按钮", 425),
     Kind.DOOR_OPENED: KindInfo(Lane.ACCESS, Severity.INFO, "Door opened", "门打开"),
     Kind.DOOR_CLOSED: KindInfo(Lane.ACCESS, Severity.INFO, "Door closed", "门关闭"),
     Kind.READINGS: KindInfo(Lane.TELEMETRY, Severity.INFO, "Readings", "读数"),

@@ -31,17 +31,26 @@ class Tick:
 
 
 class Verb(StrEnum):
-    UNLOCK = "unlock"
+    UNLOCK = "unlock"  # for a time
+    KEEP_UNLOCKED = "keep-unlocked"  # until it is locked
     LOCK = "lock"
+    LOCKDOWN = "lockdown"
+    END_LOCKDOWN = "end-lockdown"
+    RESET_FIRE = "reset-fire"
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A person's decision about a door, by the page or a signed command; `origin` says whose."""
+    """A person's decision about a door, by the page or a signed command; `origin` says whose.
+
+    `for_s` is for UNLOCK, None the door's own time. `local` is an order given on site.
+    """
 
     door: str
     verb: Verb
     origin: str
+    for_s: float | None = None
+    local: bool = False
 
 
 Input: TypeAlias = Reading | Status | Observation | Order | Tick
@@ -49,18 +58,23 @@ Input: TypeAlias = Reading | Status | Observation | Order | Tick
 
 @dataclass(frozen=True, slots=True)
 class Step(Generic[State]):
-    """`wake_at` is monotonic seconds: the rule wants a Tick then; None means no wish. It replaces the wish before."""
+    """`wake_at` is monotonic seconds: the rule wants a Tick then; None means no wish. It replaces the wish before.
+
+    `tells` are facts for the other rules that name their points, given to them before any other input.
+    """
 
     state: State
     events: tuple[Event, ...] = ()
     actions: tuple[Output, ...] = ()
     wake_at: float | None = None
+    tells: tuple[Reading, ...] = ()
 
 
 class Group(StrEnum):
     """What a rule is about."""
 
     DOOR = "door"
+    READER = "reader"
     SENSOR = "sensor"
     ZONE = "zone"
     DEVICE = "device"
