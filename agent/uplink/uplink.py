@@ -77,7 +77,6 @@ class Uplink:
         self._topics = topics
         self._gateway = topics.path.rsplit("/", 1)[-1]
         self._journal = journal
-        self._epoch = journal.epoch
         self._clock = clock
         self._boot = boot
         self._status = status
@@ -294,9 +293,9 @@ class Uplink:
         last = entries[-1]
         if lane is Lane.TELEMETRY:
             bodies = [entry.body for entry in entries]
-            payload = batch_payload(self._gateway, self._epoch, entries[0].sequence, bodies, last.digest)
+            payload = batch_payload(self._gateway, self._journal.epoch, entries[0].sequence, bodies, last.digest)
         else:
-            payload = event_payload(self._gateway, self._epoch, lane, last.sequence, last.digest, last.body)
+            payload = event_payload(self._gateway, self._journal.epoch, lane, last.sequence, last.digest, last.body)
         topic = self._topic(lane, last.kind)
         if len(payload) + len(topic) + 32 > min(session.maximum_packet, MAX_MESSAGE_BYTES):
             self._set_aside(parcel.mark, f"{len(payload)} bytes are more than the broker takes")
