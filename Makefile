@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 CODE := agent drivers models simulators tests
 
 .DEFAULT_GOAL := help
@@ -50,7 +50,7 @@ wheel: $(VENV)/bare/.installed
 	@rm -rf dist && $(BIN)/python -m build --wheel --no-isolation >/dev/null
 	@$(BARE) --no-deps --force-reinstall dist/*.whl
 
-BARE := $(VENV)/bare/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+BARE := $(VENV)/bare/bin/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 
 $(VENV)/bare/.installed: pyproject.toml constraints.txt | $(VENV)/.dev
 	@echo "Installing a bare environment for the wheel ..."
