@@ -20,18 +20,19 @@ from typing import Self, assert_never
 from agent.board import Board
 from agent.compound import Compound
 from agent.contract import LaneStatus, StatusMessage, Topics, rfc3339, uptime
-from agent.credentials import CardList
+from agent.credentials import Cards, TimeFloor
 from agent.events import Event, JsonValue, Kind
 from agent.journal import Health, Journal, JournalError, Limits, Origin, Storing
 from agent.notify import Notifier
 from agent.recorder import Recorder
 from agent.rules import build_rules
+from agent.schedules import Schedules
 from agent.settings import DeviceConfig, GpioChip, ModbusBus, OsdpBus, Settings
 from agent.status import StatusServer
 from agent.supervisor import Supervisor
 from agent.uplink import Trouble, Uplink
 from agent.vision.client import VisionClient
-from drivers.base import Clock, ConfigError, Device, GatehouseError, Reading
+from drivers.base import Clock, ClockTrust, Device, GatehouseError, Reading
 
 _log = logging.getLogger(__name__)
 _MB = 1 << 20
@@ -96,7 +97,12 @@ class Agent:
         self._boot = boot
         self._configuration = hashlib.sha256(settings.model_dump_json().encode()).hexdigest()
         self._notifier = Notifier()
-        self._cards, self._cards_problem = _cards(settings)
+        self._floor = TimeFloor(settings.storage.folder / "time-floor", clock)
+        if settings.clock_trust is ClockTrust.ALWAYS and (now := clock.utc()) is not None:
+            self._floor.verify(now)
+        holds = Schedules.of(settings).active
+        self._cards = Cards.open(settings.access.credentials_file, holds=holds, floor=self._floor)
+        self._cards.on_change, self._cards_faulted = self._cards_changed, False
         self._devices = tuple(build_device(config, clock) for config in settings.devices)
         self._uplink = Uplink(
             settings.centre,
@@ -148,6 +154,7 @@ class Agent:
                     core.create_task(self._uplink.run(), name="uplink"),
                     core.create_task(self._journal.run_until_failed(), name="journal"),
                     core.create_task(self._watchdog(), name="watchdog"),
+                    core.create_task(self._cards.run(self._clock), name="cards"),
                 ]
                 await self._serve_devices(stop)
                 compound.cancel()
@@ -201,10 +208,22 @@ class Agent:
             facts: dict[str, JsonValue] = {"reason": birth.reason, "set_aside": birth.set_aside}
             self._say(Kind.JOURNAL_FAULT, facts, subject="journal")
             self._say(Kind.JOURNAL_RESTORED, {"epoch": birth.epoch}, subject="journal")
-        if self._cards_problem is not None:
-            reason, hint = str(self._cards_problem), self._cards_problem.hint
-            _log.error("%s; every card is denied: %s", reason, hint)
-            self._say(Kind.DEVICE_FAULT, {"reason": reason, "hint": hint}, subject="credentials")
+        if self._cards.problem is not None:
+            self._cards_changed()
+
+    def _cards_changed(self) -> None:
+        """The list on the disk is another one, or cannot be read, which is said once until it can."""
+        problem = self._cards.problem
+        if problem is not None:
+            self._cards_faulted = True
+            data: dict[str, JsonValue] = {"reason": str(problem), "hint": problem.hint}
+            self._say(Kind.DEVICE_FAULT, data, subject="credentials")
+            return
+        if self._cards_faulted:
+            self._cards_faulted = False
+            self._say(Kind.DEVICE_RESTORED, subject="credentials")
+        facts: dict[str, JsonValue] = {"version": self._cards.version, "count": len(self._cards)}
+        self._say(Kind.CREDENTIALS_CHANGED, facts | {"digest": self._cards.digest}, subject="credentials")
 
     def _say(self, kind: Kind, data: Mapping[str, JsonValue] = MappingProxyType({}), subject: str = "gateway") -> None:
         self._record(Event(kind, subject, self._clock.mono_s(), data))
@@ -282,18 +301,11 @@ class Agent:
                 lane.value: {"last": s.last, "confirmed": s.confirmed, "waiting": s.waiting}
                 for lane, s in self._journal.lanes.items()
             },
-            "cards": {"count": len(self._cards), "problem": str(self._cards_problem or "")},
+            "cards": {
+                "count": len(self._cards),
+                "version": self._cards.version,
+                "problem": str(self._cards.problem or ""),
+            },
             "vision": {"pid": self._vision.pid, "stats": None if stats is None else asdict(stats)},
             **self._compound.snapshot(),
         }
-
-
-def _cards(settings: Settings) -> tuple[CardList, ConfigError | None]:
-    """The local list; one that cannot be read denies every card and is reported, and everything else goes on."""
-    path = settings.access.credentials_file
-    if path is None:
-        return CardList.empty(), None
-    try:
-        return CardList.load(path), None
-    except ConfigError as error:
-        return CardList.empty(), error

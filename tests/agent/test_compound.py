@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from agent.compound import BATCH, QUEUE, RESTART_S, WELL_AFTER_S, Compound
-from agent.credentials import CardList, Credential, card_digest
+from agent.credentials import CardList, Cards, Credential, card_digest
 from agent.events import Event, JsonValue, Kind
 from agent.observations import Box, Label, Observation, Track
 from agent.rules import build_rules
@@ -39,7 +39,7 @@ from tests.clock import ManualClock
 
 KEY = b"k" * 32
 CARD = Card(26, 4711)
-CARDS = CardList(KEY, (Credential(card_digest(KEY, CARD), "3-2-502"),))
+CARDS = Cards(CardList.of(KEY, (Credential(card_digest(KEY, CARD), "3-2-502"),)))
 GPIO, READER = DeviceId("gpio"), DeviceId("reader-1")
 LOCK = Switch(GPIO, PointId("lock"), on=False)
 UNLOCK = Switch(GPIO, PointId("lock"), on=True, for_s=3.0)
