@@ -1,85 +1,57 @@
-"""OSDP readers on one wire: libosdp peripherals (PDs), an implementation independent of our control panel.
-
-libosdp's own Python class refreshes its PD every 20 ms in a thread; here `refresh` runs when bytes arrive, in the
-loop. One duty of a PD that libosdp 3.2.9 leaves out is done here: a command repeated with its sequence number gets
-the same reply again (libosdp would carry it out twice, and lose the card it had answered with).
-"""
+"""OSDP readers on one wire: libosdp peripherals (PDs) with their cable, its pace and its faults."""
 
 import asyncio
-import ctypes
-import itertools
 import os
+import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Self, TypeAlias
 
-import osdp
 import osdp_sys
 
-from drivers.base import Card, Cue
-from simulators.wire import Wire
+from drivers.base import Card
+from simulators.osdp_pd import Seen, SimReader
+from simulators.wire import Pace, Wire
 
 Manipulator: TypeAlias = Callable[[bytes], bytes]
 """What a bad cable does to one transmission: returns the bytes that arrive, none if it is lost."""
 
 _WAIT_S = 10.0
-_REFRESHES = 3  # refreshes in which libosdp takes a command and answers it
-_GREEN = 2
 _SOM = 0x53
 _HEADER = 5
-_CAPABILITIES = (
-    (osdp_sys.CAP_OUTPUT_CONTROL, 1, 2),
-    (osdp_sys.CAP_CARD_DATA_FORMAT, 1, 0),
-    (osdp_sys.CAP_READER_LED_CONTROL, 1, 1),
-    (osdp_sys.CAP_READER_AUDIBLE_OUTPUT, 1, 1),
-)
-_Result: TypeAlias = tuple[int, Mapping[str, int] | None]
-_DONE: _Result = (0, None)
-_REFUSED: _Result = (-1, None)
-_QUIET: _Result = (
-    0,
-    {"command": osdp_sys.CMD_STATUS, "type": osdp_sys.STATUS_REPORT_LOCAL, "nr_entries": 2, "mask": 0},
-)
-_NAMES = {osdp_sys.CMD_LED: "led", osdp_sys.CMD_BUZZER: "buzzer", osdp_sys.CMD_OUTPUT: "output"}
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What a reader was told to do: `led`, `buzzer` or `output`, with libosdp's names for the values."""
-
-    reader: str
-    what: str
-    values: Mapping[str, int]
-
-    @property
-    def cue(self) -> Cue | None:
-        """The cue an LED command shows to the person."""
-        if self.what != "led":
-            return None
-        if not self.values["temporary"]:
-            return Cue.IDLE
-        return Cue.GRANTED if self.values["on_color"] == _GREEN else Cue.DENIED
+_TAMPER, _POWER = 0, 1
 
 
 class SimOsdpBus:
     """`readers` maps a reader's id to its address and SCBK (None: install mode, the default key).
 
     `to_readers` and `to_agent` are the cable's faults in each direction; `echo` sends the agent its own bytes back.
-    Replies take the time the wire would at `baud`. Belongs to one event loop.
+    A reply is there when its last byte would be at `baud`; with a `pace` the wire is a real one: replies begin after
+    the turn-around and come as a UART hands them over, and whoever talks into them spoils them (`collisions`).
+    `traffic` is told of each command and its reply. Belongs to one event loop.
     """
 
-    def __init__(self, wire: Wire, readers: Mapping[str, tuple[int, bytes | None]], baud: int = 115200) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        readers: Mapping[str, tuple[int, bytes | None]],
+        baud: int = 115200,
+        pace: Pace | None = None,
+    ) -> None:
         self.cues: list[Seen] = []
         self.to_readers: Manipulator = bytes
         self.to_agent: Manipulator = bytes
+        self.traffic: Callable[[bytes, bytes], None] = lambda _command, _reply: None
         self.echo = False
+        self.collisions = 0
         self._wire = wire
         self._byte_s = 10 / baud
+        self._pace = pace
+        self._busy_until_s = 0.0
         self._seen = asyncio.Event()
         self._plugs = 0
-        self._readers = {name: _Reader(name, address, scbk, self._note) for name, (address, scbk) in readers.items()}
+        self._readers = {name: SimReader(name, address, scbk, self._note) for name, (address, scbk) in readers.items()}
 
     async def __aenter__(self) -> Self:
         osdp_sys.set_loglevel(osdp_sys.LOG_EMERG)
@@ -113,7 +85,26 @@ class SimOsdpBus:
             self._readers[reader].submit(event=osdp_sys.EVENT_KEYPRESS, data=keys)
 
     def tamper(self, reader: str, on: bool) -> None:
-        self._readers[reader].set_tamper(on)
+        self._readers[reader].set_fact(osdp_sys.STATUS_REPORT_LOCAL, _TAMPER, on)
+
+    def power_trouble(self, reader: str, on: bool) -> None:
+        self._readers[reader].set_fact(osdp_sys.STATUS_REPORT_LOCAL, _POWER, on)
+
+    def drive_input(self, reader: str, number: int, on: bool) -> None:
+        self._readers[reader].set_fact(osdp_sys.STATUS_REPORT_INPUT, number, on)
+
+    def rekey(self, reader: str, scbk: bytes | None) -> None:
+        """Give it another key behind the agent's back (None: the default key), as a technician would, and restart."""
+        self._readers[reader].scbk = scbk
+        self._restart(reader)
+
+    def swap(self, reader: str, serial: int) -> None:
+        """Put another device with the same key in its place."""
+        self._readers[reader].serial = serial
+        self._restart(reader)
+
+    def key_of(self, reader: str) -> bytes | None:
+        return self._readers[reader].scbk
 
     # ------------------------------------------------------------ what cables do
 
@@ -151,6 +142,11 @@ class SimOsdpBus:
                 self._seen.clear()
                 await self._seen.wait()
 
+    def _restart(self, reader: str) -> None:
+        if self._readers[reader].powered:
+            self._readers[reader].power_off()
+            self._readers[reader].power_on()
+
     def _note(self, seen: Seen) -> None:
         self.cues.append(seen)
         self._seen.set()
@@ -160,87 +156,59 @@ class SimOsdpBus:
             sent = os.read(self._wire.fd, 4096)
         except OSError:
             return
+        loop = asyncio.get_running_loop()
         if self.echo:
             self.noise(sent)
+        if loop.time() < self._busy_until_s:
+            self.collisions += 1
+            self._plugs += 1  # what is still on its way is spoilt, and so is this
+            return
         for command in _commands(self.to_readers(sent)):
-            for reader in self._readers.values():
-                reply = reader.hear(command)
-                if reply:
-                    delay_s = (len(command) + len(reply)) * self._byte_s
-                    asyncio.get_running_loop().call_later(delay_s, self._answer, reply, self._plugs)
+            if self._pace is None:
+                self._hear(command)
+            else:
+                self._busy_until_s = loop.time() + len(command) * self._byte_s
+                loop.call_at(self._busy_until_s, self._hear, command)
+
+    def _hear(self, command: bytes) -> None:
+        """Let every reader hear a command whose last byte has arrived."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for reader in self._readers.values():
+            reply = reader.hear(command)
+            if not reply:
+                continue
+            self.traffic(command, reply)
+            if self._pace is None:
+                loop.call_at(now + (len(command) + len(reply)) * self._byte_s, self._answer, reply, self._plugs)
+                continue
+            begun = now + self._pace.turnaround_s
+            arriving = self.to_agent(reply)
+            for at in range(0, len(arriving), self._pace.fifo):
+                piece = arriving[at : at + self._pace.fifo]
+                loop.call_at(begun + (at + len(piece)) * self._byte_s, self._put, piece, self._plugs)
+            self._busy_until_s = begun + len(arriving) * self._byte_s
 
     def _answer(self, reply: bytes, plug: int) -> None:
+        self._put(self.to_agent(reply), plug)
+
+    def _put(self, data: bytes, plug: int) -> None:
         if self._wire.plugged and plug == self._plugs:
-            self.noise(self.to_agent(reply))
+            self.noise(data)
 
 
-class _Reader:
-    """One PD and its half of the wire."""
+def noisy(share: float, source: random.Random) -> Manipulator:
+    """A cable that loses, cuts or spoils a share of its transmissions, and says some twice."""
 
-    _ids = itertools.count(1)
+    def spoil(data: bytes) -> bytes:
+        if source.random() >= share or not data:
+            return data
+        at = source.randrange(len(data))
+        return source.choice(
+            (b"", data[:at], data[:at] + bytes((data[at] ^ 1 << source.randrange(8),)) + data[at + 1 :], data * 2)
+        )
 
-    def __init__(self, name: str, address: int, scbk: bytes | None, note: Callable[[Seen], None]) -> None:
-        self._name = name
-        self._address = address
-        self._scbk = scbk
-        self._note = note
-        self._tampered = False
-        self._channel = _Channel(next(self._ids))
-        self._last: tuple[bytes, bytes] = (b"", b"")
-        self._pd: Any = None
-
-    def power_on(self) -> None:
-        flags = [] if self._scbk is None else [osdp_sys.FLAG_ENFORCE_SECURE]
-        info = osdp.PDInfo(self._address, self._channel, scbk=self._scbk, name=self._name, flags=flags)
-        self._pd = osdp_sys.PeripheralDevice(info.get(), capabilities=osdp.PDCapabilities(_CAPABILITIES).get())
-        self._pd.set_command_callback(self._command)
-        self._last = (b"", b"")
-
-    def power_off(self) -> None:
-        self._pd = None
-
-    def forget(self) -> None:
-        """Drop what was to be told to the agent: the wire is gone."""
-        if self._pd is not None:
-            self._pd.flush_events()
-
-    def submit(self, **event: object) -> None:
-        if self._pd is not None:
-            self._pd.submit_event({"reader_no": 0, **event})
-
-    def set_tamper(self, on: bool) -> None:
-        self._tampered = on
-        report = bytes((on, 0))
-        kind = osdp_sys.STATUS_REPORT_LOCAL
-        self.submit(event=osdp_sys.EVENT_STATUS, type=kind, nr_entries=2, mask=3, report=report)
-
-    def hear(self, sent: bytes) -> bytes:
-        """Take what is on the bus and return the reply, if it asks for one."""
-        if self._pd is None:
-            return b""
-        command, reply = self._last
-        if sent == command:
-            return reply
-        self._channel.waiting += sent
-        for _ in range(_REFRESHES):
-            self._pd.refresh()
-            if self._channel.answer:
-                break
-        reply, self._channel.answer = self._channel.answer, b""
-        if reply:
-            self._last = (sent, reply)
-        return reply
-
-    def _command(self, command: Mapping[str, int]) -> _Result:
-        """Carry out a command; called by libosdp, which takes no exception."""
-        if command["command"] == osdp_sys.CMD_STATUS:
-            if not self._tampered:
-                return _lent(_QUIET)
-            self.set_tamper(True)  # libosdp's binding cannot answer with it: refuse, and tell it at the next poll
-            return _lent(_REFUSED)
-        if command["command"] in _NAMES:
-            self._note(Seen(self._name, _NAMES[command["command"]], dict(command)))
-        return _lent(_DONE)
+    return spoil
 
 
 def _commands(data: bytes) -> Iterator[bytes]:
@@ -250,30 +218,3 @@ def _commands(data: bytes) -> Iterator[bytes]:
         cut = length if _HEADER < length <= len(data) else len(data)
         yield data[:cut]
         data = data[cut:]
-
-
-def _lent(result: _Result) -> _Result:
-    """Make good for libosdp 3.2.9, which drops a reference to the second item that it does not own."""
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(result[1]))
-    return result
-
-
-class _Channel(osdp.Channel):  # type: ignore[misc] # libosdp publishes no types
-    """Bytes between the wire and one PD."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__()
-        self.id = number
-        self.waiting = b""
-        self.answer = b""
-
-    def read(self, max_bytes: int) -> bytes:
-        data, self.waiting = self.waiting[:max_bytes], self.waiting[max_bytes:]
-        return data
-
-    def write(self, buf: bytes) -> int:
-        self.answer += bytes(buf)
-        return len(buf)
-
-    def flush(self) -> None:
-        self.waiting = b""

@@ -2,7 +2,16 @@
 
 import os
 import tty
+from dataclasses import dataclass
 from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a real line hands bytes over: a reply begins after the turn-around and comes `fifo` bytes at a time."""
+
+    turnaround_s: float = 0.003
+    fifo: int = 8
 
 
 class Wire:

@@ -33,6 +33,14 @@ PATTERNS: Mapping[str, Words] = {
         'a date in quotes, such as "2026-10-01"',
         '加引号的日期，例如 "2026-10-01"',
     ),
+    r"^[ -~]{1,32}$": Words(
+        'a text of 1 to 32 ASCII characters, such as "WELCOME"',
+        '1 到 32 个 ASCII 字符的文本，例如 "WELCOME"',
+    ),
+    r"^[0-9a-f]{6}-[0-9a-f]{2}-[0-9a-f]{8}$": Words(
+        'the identity that "gatehouse reader scan" prints, such as "000ee3-10-06239707"',
+        '"gatehouse reader scan" 显示的读卡器身份，例如 "000ee3-10-06239707"',
+    ),
     r"^mqtts?://": Words(
         'an address such as "mqtts://broker.example.cn:8883"',
         '形如 "mqtts://broker.example.cn:8883" 的地址',

@@ -16,7 +16,7 @@ class Nature(StrEnum):
     OUTPUT = "output"
 
 
-READER_POINTS = ("tamper", "power")
+READER_POINTS = ("tamper", "power", "default-key", "identity-changed", "auth-failed")
 """What every OSDP reader reports about itself, True while there is trouble."""
 
 
@@ -57,7 +57,10 @@ def points(settings: Settings) -> dict[str, Nature]:
     """`device/point` of everything that can be read or switched."""
     found = {f"{reader}/{point}": Nature.TRUTH for reader in readers(settings) for point in READER_POINTS}
     for device in settings.devices:
-        if isinstance(device, ModbusBus):
+        if isinstance(device, OsdpBus):
+            for reader in device.readers:
+                found |= {f"{reader.id}/input-{number}": Nature.TRUTH for number in range(reader.inputs)}
+        elif isinstance(device, ModbusBus):
             for unit in device.units:
                 for point in unit.points:
                     bit = point.encoding is Encoding.BIT

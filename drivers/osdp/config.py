@@ -1,12 +1,16 @@
 """Settings of an OSDP bus."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from drivers.base import Confined, Slug
+from drivers.base import Confined, Cue, Slug
+
+DisplayText = Annotated[str, Field(pattern=r"^[ -~]{1,32}$")]
+Identity = Annotated[str, Field(pattern=r"^[0-9a-f]{6}-[0-9a-f]{2}-[0-9a-f]{8}$")]
 
 
 class SecureChannel(StrEnum):
@@ -20,6 +24,12 @@ class OsdpReader(Confined):
     secure_channel: SecureChannel = SecureChannel.REQUIRED
     key_file: Path | None = None
     """File with the reader's SCBK, 32 hexadecimal digits, mode 0600; needed where the secure channel is."""
+    identity: Identity | None = None
+    """Vendor, model and serial number it must have, as `gatehouse reader install` prints them."""
+    texts: Mapping[Cue, DisplayText] = Field(default_factory=dict)
+    """What its display shows with a cue, where it has one; ASCII, for that is all OSDP knows."""
+    inputs: Annotated[int, Field(ge=0, le=8)] = 0
+    """Its own inputs that the compound uses, as points `input-0`, `input-1`, …"""
 
 
 class OsdpBus(Confined):

@@ -1,8 +1,8 @@
 """The control panel of one OSDP bus: opens the port, polls its readers in turn, sends them feedback.
 
 One task owns port and readers; `apply` only queues. A cycle is: one exchange with every reader in contact, then up
-to two feedback commands each, then one try at a reader that is being looked for, which listens in the pause that
-is due anyway. Polls go first, so that no feedback delays a card.
+to two other commands each, then one try at a reader that is being looked for. Polls go first, so that no feedback
+delays a card; a bus whose cycle takes longer than the poll interval never rests.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import logging
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import TypeAlias
 
 from drivers.base import (
@@ -25,20 +26,16 @@ from drivers.base import (
     Status,
 )
 from drivers.line import Line, SerialLine
-from drivers.osdp.config import OsdpBus, SecureChannel
-from drivers.osdp.frames import MAX_LENGTH, Deframer, Frame
-from drivers.osdp.keys import read_key
+from drivers.osdp.bus import Bus
+from drivers.osdp.config import OsdpBus, OsdpReader, SecureChannel
+from drivers.osdp.frames import Frame
+from drivers.osdp.keys import promote, read_keys
 from drivers.osdp.reader import Phase, ReaderLink
 
-_TIMEOUT_S = 0.2  # the standard's longest time to the first byte of a reply
-_LIGHT_S = 0.03  # for a try at a silent reader that must not cost the others a time-out
-_SLACK_S = 0.02  # between bytes that arrive in clumps
-_PROBE_BYTES = 30  # command and reply of such a try
-_PAUSE_S = 0.01  # the line rests at least so long between cycles
-_FEEDBACK = 2  # commands to each reader in a cycle: LED and buzzer
-_STEPS = 6  # of the handshake, in one turn
+_FEEDBACK = 2  # commands to each reader in a cycle, such as LED and buzzer
+_STEPS = 3  # of the handshake, in one turn
 _RELEASE_S = 0.6  # for the outputs' safe state at the end
-_KEY_S = 5.0  # between looks for a key file that is missing
+_KEY_S = 5.0  # between looks for a key file that is missing, or holds another key than the reader
 _OUTPUT = re.compile(r"output-(\d{1,2})")
 
 OpenLine: TypeAlias = Callable[[OsdpBus, Clock], Line]
@@ -62,10 +59,9 @@ class OsdpControlPanel:
         self._open_line = open_line
         self._readers = {DeviceId(reader.id): reader for reader in config.readers}
         self._links: dict[DeviceId, ReaderLink] = {}
-        self._keyless: set[DeviceId] = set()
-        self._key_retry_s = 0.0
-        self._byte_s = 10 / config.baud
-        self._deframer = Deframer()
+        self._keys: dict[DeviceId, tuple[bytes, ...]] = {}
+        """Of the readers in service."""
+        self._key_look_s = 0.0
         self._wake = asyncio.Event()
         self._probed = 0
 
@@ -120,41 +116,42 @@ class OsdpControlPanel:
 
     async def _serve(self, line: Line) -> None:
         """Poll for ever; at the end put outputs in their safe state. Raises: LinkError when the port is gone."""
+        bus = Bus(line, self._config.baud, self._clock, self._overheard)
         try:
             while True:
                 line.check()
                 begun = self._clock.mono_s()
-                if self._keyless and begun >= self._key_retry_s:
-                    self._find_keys(begun)
+                if begun >= self._key_look_s:
+                    self._look_for_keys(begun)
                 for link in self._in_service():
                     if not link.silent and (link.phase is not Phase.OFFLINE or link.retry_s <= begun):
-                        await self._turn(line, link)
-                await self._send_feedback(line)
-                await self._probe(line)
-                await self._pause(line, begun + self._config.poll_interval_s)
+                        await self._turn(bus, link)
+                await self._send_feedback(bus)
+                await self._probe(bus)
+                await self._pause(bus, begun + self._config.poll_interval_s)
         finally:
             with suppress(LinkError, TimeoutError):
                 async with self._clock.timeout(_RELEASE_S):
-                    await self._release(line)
+                    await self._release(bus)
 
-    async def _turn(self, line: Line, link: ReaderLink) -> None:
+    async def _turn(self, bus: Bus, link: ReaderLink) -> None:
         """One exchange with a reader in contact, or as many steps of the handshake as get their answers."""
         for _ in range(_STEPS):
             before = link.phase
-            await self._exchange(line, link, link.outgoing(), _TIMEOUT_S)
+            await bus.turn(link)
             if link.phase in (before, Phase.OFFLINE, Phase.ONLINE):
                 return
 
-    async def _send_feedback(self, line: Line) -> None:
+    async def _send_feedback(self, bus: Bus) -> None:
         self._wake.clear()
         for link in self._in_service():
             for _ in range(_FEEDBACK):
                 wire = link.next_feedback(self._clock.mono_s())
                 if wire is None:
                     break
-                await self._exchange(line, link, wire, _TIMEOUT_S)
+                await bus.exchange(link, wire)
 
-    async def _probe(self, line: Line) -> None:
+    async def _probe(self, bus: Bus) -> None:
         """Try one of the silent readers that are due, each in its turn; go on with it if it answers."""
         now = self._clock.mono_s()
         due = [link for link in self._in_service() if link.silent and link.retry_s <= now]
@@ -162,84 +159,67 @@ class OsdpControlPanel:
             return
         self._probed += 1
         link = due[self._probed % len(due)]
-        light_s = max(self._config.poll_interval_s, _LIGHT_S + _PROBE_BYTES * self._byte_s)
-        await self._exchange(
-            line, link, link.outgoing(), _TIMEOUT_S if link.full_wait(now) else min(light_s, _TIMEOUT_S)
-        )
+        await bus.exchange(link, link.outgoing(), light=not link.outage.full_wait(now))
         if link.phase is not Phase.OFFLINE:
-            await self._turn(line, link)
+            await self._turn(bus, link)
 
-    async def _pause(self, line: Line, until_s: float) -> None:
+    async def _pause(self, bus: Bus, until_s: float) -> None:
         """Rest until the next cycle; feedback that comes meanwhile goes out at once."""
-        until_s = max(until_s, self._clock.mono_s() + _PAUSE_S)
+        left_s = until_s - self._clock.mono_s()
+        if left_s <= 0:
+            return
         try:
-            async with self._clock.timeout(until_s - self._clock.mono_s()):
+            async with self._clock.timeout(left_s):
                 await self._wake.wait()
         except TimeoutError:
             return
-        await self._send_feedback(line)
-        await self._clock.sleep(max(_PAUSE_S, until_s - self._clock.mono_s()))
+        await self._send_feedback(bus)
+        await self._clock.sleep(max(0.0, until_s - self._clock.mono_s()))
 
-    async def _release(self, line: Line) -> None:
+    async def _release(self, bus: Bus) -> None:
         """Switch off every output of a reader in contact that was ever switched."""
         for link in self._in_service():
             link.feedback.release(self._clock.mono_s())
             while link.online and (link.feedback or link.unanswered):
                 wire = link.next_feedback(self._clock.mono_s()) or link.outgoing()
-                await self._exchange(line, link, wire, _TIMEOUT_S)
+                await bus.exchange(link, wire)
 
-    # ------------------------------------------------------------ one exchange
-
-    async def _exchange(self, line: Line, link: ReaderLink, wire: bytes, wait_s: float) -> None:
-        line.clear()
-        self._deframer.clear()
-        line.write(wire)
-        deadline_s = self._clock.mono_s() + wait_s + len(wire) * self._byte_s
-        frame = await self._reply(line, link, deadline_s)
-        if frame is None:
-            link.missed(self._clock.mono_s())
-        else:
-            link.received(frame, line.read_mono_s)
-
-    async def _reply(self, line: Line, link: ReaderLink, deadline_s: float) -> Frame | None:
-        """Wait for a frame the reader's state accepts; while one is arriving, as long as the rest of it takes."""
-        limit_s = deadline_s + MAX_LENGTH * self._byte_s
-        while (left_s := deadline_s - self._clock.mono_s()) > 0:
-            try:
-                async with self._clock.timeout(left_s):
-                    data = await line.read()
-            except TimeoutError:
-                break
-            for frame in self._deframer.feed(data):
-                if link.accepts(frame):
-                    return frame
-            if self._deframer.missing:
-                rest_s = self._deframer.missing * self._byte_s + _SLACK_S
-                deadline_s = min(limit_s, max(deadline_s, self._clock.mono_s() + rest_s))
-        return next(filter(link.accepts, self._deframer.flush()), None)
+    def _overheard(self, frame: Frame) -> None:
+        for link in self._links.values():
+            link.overheard(frame, self._clock.mono_s())
 
     # ------------------------------------------------------------ keys and states
 
     def _in_service(self) -> list[ReaderLink]:
-        return [link for name, link in self._links.items() if name not in self._keyless]
+        return [link for name, link in self._links.items() if name in self._keys]
 
     def _start_links(self) -> None:
-        now = self._clock.mono_s()
-        self._keyless = set(self._links)
-        self._find_keys(now)
+        self._keys.clear()
+        self._look_for_keys(self._clock.mono_s())
 
-    def _find_keys(self, now: float) -> None:
-        """Start each reader whose key is there; it is a small local file, read only until it is found."""
-        self._key_retry_s = now + _KEY_S
-        for name in sorted(self._keyless):
-            config, link = self._readers[name], self._links[name]
-            try:
-                off = config.secure_channel is SecureChannel.OFF
-                link.start(None if off else read_key(name, config.key_file), now)
-            except DeviceFault as error:
-                link.fault(error.reason, error.hint, now)
-            else:
-                self._keyless.discard(name)
+    def _look_for_keys(self, now: float) -> None:
+        """Start each reader whose keys are there or have changed; small local files, read only where it is needed."""
+        self._key_look_s = now + _KEY_S
+        for name, link in self._links.items():
+            if name not in self._keys or (link.trust.failures and not link.online):
+                self._start_with_keys(self._readers[name], link, now)
+
+    def _start_with_keys(self, config: OsdpReader, link: ReaderLink, now: float) -> None:
+        path = None if config.secure_channel is SecureChannel.OFF else config.key_file
+        try:
+            keys = () if config.secure_channel is SecureChannel.OFF else read_keys(link.id, path)
+        except DeviceFault as error:
+            self._keys.pop(link.id, None)
+            link.fault(error.reason, error.hint, now)
+            return
+        if self._keys.get(link.id) != keys:
+            self._keys[link.id] = keys
+            link.start(keys, now, lambda key: self._proved(link.id, path, key))
+
+    def _proved(self, reader: DeviceId, path: Path | None, key: bytes) -> None:
+        """A key that was waiting beside the key file takes its place."""
+        if path is not None and promote(reader, path, key):
+            self._keys[reader] = (key,)
 
     def _changed(self, old: Status, state: DeviceState, reason: str, hint: str, emit: Emit) -> Status:
         """Emit the bus's own state when it says something new, and return the one that holds."""

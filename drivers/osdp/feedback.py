@@ -1,6 +1,7 @@
-"""What is to be sent to one reader besides polls: cues and outputs, the newest of each kind."""
+"""What is to be sent to one reader besides polls: cues, texts and outputs, the newest of each kind."""
 
 import logging
+from collections.abc import Mapping
 
 from drivers.base import Cue, DeviceFault, DeviceId
 from drivers.osdp import messages
@@ -9,18 +10,26 @@ from drivers.osdp.messages import Cmd, Command
 PENDING_S = 2.0
 """Feedback older than this is dropped: nobody stands there any more, and no door opens late."""
 
+TEXT_S = 3
+"""A text that comes with a cue stands so long; the one of `idle` stands always."""
+
 _log = logging.getLogger(__name__)
 
 
 class Feedback:
-    """A queue in which a newer command replaces an older one to the same LED, buzzer or output; so it is bounded."""
+    """A queue in which a newer command replaces an older one to the same LED, buzzer, display or output: bounded.
 
-    def __init__(self, reader: DeviceId) -> None:
+    `texts` is what its display shows with a cue.
+    """
+
+    def __init__(self, reader: DeviceId, texts: Mapping[Cue, str]) -> None:
         self.outputs: int | None = None
         """How many outputs the reader says it has; None while that is unknown."""
         self._reader = reader
         self._pending: dict[str, tuple[float, Command]] = {}
         self._held: dict[int, bool] = {}
+        self._texts = texts
+        self._left_out: set[Cmd] = set()
 
     def __bool__(self) -> bool:
         return bool(self._pending)
@@ -29,6 +38,9 @@ class Feedback:
         self._pending.pop("buzzer", None)
         for command in messages.cue_commands(cue):
             self._queue("led" if command.code is Cmd.LED else "buzzer", command, now)
+        if self._texts:
+            shown = self._texts.get(cue, self._texts.get(Cue.IDLE, " "))
+            self._queue("text", messages.text(shown, for_s=0 if cue is Cue.IDLE else TEXT_S), now)
 
     def switch(self, number: int, *, on: bool, for_s: float | None, now: float) -> None:
         """Raises: DeviceFault when the reader has no such output or cannot time so long."""
@@ -57,6 +69,11 @@ class Feedback:
 
     def clear(self) -> None:
         self._pending.clear()
+        self._left_out.clear()
+
+    def leave_out(self, code: Cmd) -> None:
+        """The reader does not know this command: ask no more while this contact lasts."""
+        self._left_out.add(code)
 
     def take(self, now: float) -> Command | None:
         """Return the oldest command that is not too old."""
@@ -70,7 +87,8 @@ class Feedback:
 
     def _queue(self, name: str, command: Command, now: float) -> None:
         self._pending.pop(name, None)
-        self._pending[name] = (now, command)
+        if command.code not in self._left_out:
+            self._pending[name] = (now, command)
 
     def _check(self, number: int, for_s: float | None) -> None:
         if self.outputs is not None and number >= self.outputs:

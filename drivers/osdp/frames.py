@@ -29,6 +29,7 @@ MAX_LENGTH = 1440
 """Longest frame the standard allows; anything longer is a false start."""
 
 _HEADER = 5
+_SHORTEST = 7  # with a checksum and no data
 _REPLY = 0x80
 _CRC = 0x04
 _SCB = 0x08
@@ -115,9 +116,14 @@ def decode(buffer: bytes | bytearray) -> tuple[int, Frame | None]:
 
 
 def missing(buffer: bytes | bytearray) -> int:
-    """Count the bytes still to come of the frame at the front of `buffer`; 0 when no plausible frame has begun."""
-    if len(buffer) < _HEADER or buffer[0] != SOM:
+    """Count the bytes still to come of the frame at the front of `buffer`; 0 when no plausible frame has begun.
+
+    Until the header is there the shortest frame is meant.
+    """
+    if not buffer or buffer[0] != SOM:
         return 0
+    if len(buffer) < _HEADER:
+        return _SHORTEST - len(buffer)
     return max(0, _length(buffer) - len(buffer))
 
 

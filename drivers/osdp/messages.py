@@ -15,9 +15,12 @@ class Cmd(IntEnum):
     ID = 0x61
     CAP = 0x62
     LSTAT = 0x64
+    ISTAT = 0x65
     OUT = 0x68
     LED = 0x69
     BUZ = 0x6A
+    TEXT = 0x6B
+    KEYSET = 0x75
     CHLNG = 0x76
     SCRYPT = 0x77
 
@@ -28,6 +31,7 @@ class Reply(IntEnum):
     PDID = 0x45
     PDCAP = 0x46
     LSTATR = 0x48
+    ISTATR = 0x49
     RAW = 0x50
     FMT = 0x51
     KEYPAD = 0x53
@@ -51,6 +55,7 @@ class Nak(IntEnum):
 class Capability(IntEnum):
     """Function codes of PDCAP that are used here; what it says of security is never believed."""
 
+    INPUTS = 1
     OUTPUTS = 2
 
 
@@ -80,6 +85,7 @@ POLL = Command(Cmd.POLL)
 IDENTIFY = Command(Cmd.ID, b"\x00")
 CAPABILITIES = Command(Cmd.CAP, b"\x00")
 LOCAL_STATUS = Command(Cmd.LSTAT)
+INPUT_STATUS = Command(Cmd.ISTAT)
 
 
 # ---------------------------------------------------------------- commands
@@ -103,6 +109,20 @@ def output(number: int, *, on: bool, for_s: float | None = None) -> Command:
         return Command(Cmd.OUT, bytes((number, 2 if on else 1, 0, 0)))
     timer = min(_MAX_TIMER, max(1, round(for_s * 10)))
     return Command(Cmd.OUT, bytes((number, 5 if on else 6)) + timer.to_bytes(2, "little"))
+
+
+def text(characters: str, *, for_s: int) -> Command:
+    """Reader[1] kind[1] time in s[1] row[1] column[1] length[1] characters, ASCII.
+
+    kind: 2 for good, 4 for `time`, both wrapped at the end of a line; rows and columns count from 1.
+    """
+    content = characters.encode("ascii")
+    return Command(Cmd.TEXT, bytes((0, 4 if for_s else 2, for_s, 1, 1, len(content))) + content)
+
+
+def keyset(key: bytes) -> Command:
+    """Kind[1] length[1] key; kind 1 is the SCBK."""
+    return Command(Cmd.KEYSET, bytes((1, len(key))) + key)
 
 
 def cue_commands(cue: Cue) -> tuple[Command, ...]:
@@ -143,6 +163,14 @@ class Identity:
     serial: int
     firmware: str
 
+    @property
+    def pin(self) -> str:
+        """What the settings pin: vendor, model and serial number; an update of the firmware leaves it as it is."""
+        return f"{self.vendor}-{self.model:02x}-{self.serial:08x}"
+
+    def __str__(self) -> str:
+        return f"{self.pin}, version {self.version}, firmware {self.firmware}"
+
 
 @dataclass(frozen=True, slots=True)
 class LocalStatus:
@@ -180,6 +208,11 @@ def parse_capabilities(data: bytes) -> dict[int, tuple[int, int]]:
 def parse_local_status(data: bytes) -> LocalStatus:
     _need(data, 2, "LSTATR")
     return LocalStatus(tamper=data[0] != 0, power=data[1] != 0)
+
+
+def parse_inputs(data: bytes) -> tuple[bool, ...]:
+    """ISTATR: one byte an input, 0 while it is inactive."""
+    return tuple(byte != 0 for byte in data)
 
 
 def parse_challenged(data: bytes) -> Challenged:

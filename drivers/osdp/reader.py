@@ -1,41 +1,43 @@
 """One reader as its control panel sees it: a state machine without I/O or clock.
 
-    OFFLINE ─ID─► IDENTIFIED ─CAP─► [CHALLENGE ─CHLNG─► PROOF ─SCRYPT─►] STATUS ─LSTAT─► ONLINE ─POLL, LED, BUZ, OUT…
-       ▲                                                                                    │
-       └────────────────── no answer, refusal, or the session is in doubt ──────────────────┘
+    OFFLINE ─ID─► [CHALLENGE ─CHLNG─► PROOF ─SCRYPT─►] ONLINE ─POLL, questions, LED, BUZ, TEXT, OUT…
+       ▲                                                  │
+       └──── no answer, refusal, or a session in doubt ───┘
 
-The panel asks `outgoing` or `feedback` for bytes and says what came of them: `received` or `missed`. A command
+The panel asks `outgoing` or `next_feedback` for bytes and says what came of them: `received` or `missed`. A command
 without an acceptable reply is sent again, the same bytes with the same sequence number, so that nothing is lost or
-doubled. What PDCAP says about security is never believed: without `secure_channel = "off"` nothing but ID, CAP and
-the handshake is ever sent in the clear.
+doubled. Without `secure_channel = "off"` nothing but ID and the handshake is ever sent in the clear: whatever a
+reader says of itself before its proof is not believed, so identity, capabilities and status are asked for after it,
+between the polls, and a reader serves people from its first poll on.
 """
 
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from drivers.base import DeviceId, DeviceState, Emit, FrameError, PointId, Reading, Status, Value
+from drivers.base import DeviceFault, DeviceId, DeviceState, Emit, FrameError, Status
 from drivers.osdp import messages
 from drivers.osdp.config import OsdpReader, SecureChannel
 from drivers.osdp.feedback import Feedback
 from drivers.osdp.frames import Block, Frame, encode
-from drivers.osdp.messages import Capability, Cmd, Command, LocalStatus, Nak, Reply
-from drivers.osdp.secure import Mismatch, SecureSession
+from drivers.osdp.messages import Capability, Cmd, Command, Nak, Reply
+from drivers.osdp.outage import Outage
+from drivers.osdp.points import Points
+from drivers.osdp.secure import SCBK_D, Mismatch, SecureSession
+from drivers.osdp.trust import Trust
 
 TRIES = 3
 """A command is sent so often before the reader counts as gone."""
 
-_QUICK_S = 0.5  # between tries in the first seconds of an outage
-_FIRST_S = 3.0
-_PROBE_S = 0.9  # between tries later: a reader that returns is served within about a second
-_FULL_PROBE_S = 5.0  # so rarely may a try then cost a full time-out; the others listen for a moment only
 _REFUSED_S = 5.0  # between tries while the reader answers but refuses
 _BUSY_S = 5.0
 _BREAKS = 3  # sessions lost within _STEADY_S that are mended in silence
 _STEADY_S = 10.0
+_QUESTIONS = (messages.IDENTIFY, messages.CAPABILITIES, messages.LOCAL_STATUS)
 
 _SILENT = "check its power and the bus wires, its address and the baud rate"
-_WRONG_KEY = "put the reader's own SCBK into its key_file, or key the reader anew"
+_WRONG_KEY = "put the reader's own SCBK into its key_file, or key the reader anew: gatehouse reader install"
 _REFUSES = 'give it a key and switch its secure channel on; a reader without one needs secure_channel = "off"'
 _WIRING = "check the bus wires, termination and the baud rate"
 _DEVICE = "check that this is an OSDP 2 reader, and its firmware"
@@ -45,10 +47,8 @@ _log = logging.getLogger(__name__)
 
 class Phase(StrEnum):
     OFFLINE = "offline"
-    IDENTIFIED = "identified"
     CHALLENGE = "challenge"
     PROOF = "proof"
-    STATUS = "status"
     ONLINE = "online"
 
 
@@ -70,32 +70,37 @@ class ReaderLink:
         self.id = DeviceId(config.id)
         self.phase = Phase.OFFLINE
         self.retry_s = 0.0
-        self.feedback = Feedback(self.id)
+        self.feedback = Feedback(self.id, config.texts)
+        self.points = Points(self.id, emit)
+        self.trust = Trust(self.id, config.identity, self.points)
+        self.outage = Outage()
+        self.refusal = ""
+        """Why it did not take its new key."""
         self._config = config
         self._emit = emit
-        self._key: bytes | None = None
         self._session: SecureSession | None = None
         self._proof = b""
         self._secured = False
+        self._suspected = False
+        """Whether it is asked, after its keys have failed, if it is on the default key."""
         self._sequence = 0
         self._sent: _Sent | None = None
-        self._misses = 0
-        self._mismatches = 0
-        self._silent_since_s: float | None = None
-        self._full_probe_s = float("-inf")
+        self._questions: list[Command] = []
         self._breaks: list[float] = []
         self._status: Status | None = None
-        self._local: LocalStatus | None = None
 
     # ------------------------------------------------------------ what the panel asks
 
-    def start(self, key: bytes | None, now: float) -> None:
-        """Begin afresh, as after the port has opened; `key` is None where the channel is off."""
-        self._key = key
+    def start(self, keys: Sequence[bytes], now: float, proved: Callable[[bytes], None] = lambda _: None) -> None:
+        """Begin afresh, as after the port has opened; no keys where the channel is off."""
+        self.trust.use(keys, proved)
         self._restart(now)
-        self._misses = self._mismatches = 0
-        self._silent_since_s = None
+        self.outage.over()
         self._breaks.clear()
+
+    @property
+    def address(self) -> int:
+        return self._config.address
 
     @property
     def online(self) -> bool:
@@ -104,31 +109,36 @@ class ReaderLink:
     @property
     def silent(self) -> bool:
         """Whether it is being looked for, after it did not answer."""
-        return self.phase is Phase.OFFLINE and self._misses > 0
+        return self.phase is Phase.OFFLINE and self.outage.misses > 0
 
     @property
     def unanswered(self) -> bool:
         """Whether a command is on its way."""
         return self._sent is not None
 
-    def full_wait(self, now: float) -> bool:
-        """Whether this try may cost a full time-out; asked once for each try."""
-        if self._silent_since_s is not None and now - self._silent_since_s > _FIRST_S:
-            if now - self._full_probe_s < _FULL_PROBE_S:
-                return False
-            self._full_probe_s = now
-        return True
-
     def outgoing(self) -> bytes:
         """Return the bytes of this turn: the unanswered command again, the next step, or a poll."""
         return self._send(self._sent or self._prepare(self._next_step()))
 
     def next_feedback(self, now: float) -> bytes | None:
-        """Return the bytes of the oldest command from above, or None when there is none to send now."""
+        """Return the bytes of the oldest command from above, or else of a question still open; None without one."""
         if not self.online or self._sent is not None:
             return None
         command = self.feedback.take(now)
+        if command is None and self._questions:
+            command = self._questions.pop(0)
         return None if command is None else self._send(self._prepare(command))
+
+    def keyset(self, key: bytes) -> bytes:
+        """Return the bytes that give it a key, which is tried first from then on; `refusal` says if it refused.
+
+        Raises: DeviceFault outside a secure channel.
+        """
+        if not (self.online and self._secured) or self._sent is not None:
+            raise DeviceFault(self.id, "no secure channel is up", hint="a key is sent in nothing else")
+        self.refusal = ""
+        self.trust.prefer(key)
+        return self._send(self._prepare(messages.keyset(key)))
 
     def accepts(self, frame: Frame) -> bool:
         """Whether a frame answers the command on its way; echoes, strangers and late replies do not."""
@@ -143,7 +153,7 @@ class ReaderLink:
         sent = self._sent
         if sent is None:
             return
-        self._misses, self._silent_since_s = 0, None
+        self.outage.over()
         if frame.code == Reply.BUSY and not frame.secured:
             self._busy(sent, now)
             return
@@ -166,19 +176,25 @@ class ReaderLink:
 
     def missed(self, now: float) -> None:
         """Nothing acceptable came in time."""
-        self._misses += 1
-        given_up = self.phase is Phase.OFFLINE or (self._sent is not None and self._sent.tries >= TRIES)
-        if not given_up:
-            return
-        self._silent_since_s = now if self._silent_since_s is None else self._silent_since_s
-        self._restart(now + (_QUICK_S if now - self._silent_since_s < _FIRST_S else _PROBE_S))
-        if self._misses >= TRIES:
+        self.outage.missed()
+        if self.phase is not Phase.OFFLINE:
+            if self._sent is not None and self._sent.tries < TRIES:
+                return
+            self.outage.begins(now)
+        self._restart(self.outage.next_try_s(now))
+        if self.outage.misses >= TRIES:
             self.report(DeviceState.FAULT, now, "no answer", _SILENT)
+
+    def overheard(self, frame: Frame, now: float) -> None:
+        """Take note of a frame that answers nobody: from a reader being looked for it is an answer that came late."""
+        if self.silent and frame.reply and frame.address == self._config.address:
+            self.outage.answers_late()
+            self.retry_s = now
 
     def fault(self, reason: str, hint: str, now: float) -> None:
         """Go offline for a reason outside the reader: its port or its key."""
         self._restart(now)
-        self._misses = 0
+        self.outage.over()
         self.report(DeviceState.FAULT, now, reason, hint)
 
     def report(self, state: DeviceState, now: float, reason: str = "", hint: str = "") -> None:
@@ -193,24 +209,22 @@ class ReaderLink:
     def _next_step(self) -> Command:
         if self.phase is Phase.ONLINE:
             return messages.POLL
-        if self.phase is Phase.OFFLINE:
-            self._sequence = 0
-            return messages.IDENTIFY
-        if self.phase is Phase.IDENTIFIED:
-            return messages.CAPABILITIES
-        if self.phase is Phase.CHALLENGE and self._key is not None:
-            self._session = SecureSession(self._key)
+        if self.phase is Phase.CHALLENGE and self.trust.key is not None:
+            self._session = SecureSession(SCBK_D if self._suspected else self.trust.key)
             return Command(Cmd.CHLNG, self._session.random)
         if self.phase is Phase.PROOF:
             return Command(Cmd.SCRYPT, self._proof)
-        return messages.LOCAL_STATUS
+        self._sequence = 0
+        return messages.IDENTIFY
 
     def _prepare(self, command: Command) -> _Sent:
         frame = Frame(self._config.address, self._sequence, command.code, command.data)
+        default = self._suspected or self.trust.key == SCBK_D
+        own = b"\x00" if default else b"\x01"
         if command.code is Cmd.CHLNG:
-            frame = replace(frame, block=Block.CHALLENGE, block_data=b"\x01")
+            frame = replace(frame, block=Block.CHALLENGE, block_data=own)
         elif command.code is Cmd.SCRYPT:
-            frame = replace(frame, block=Block.CRYPTOGRAM, block_data=b"\x01")
+            frame = replace(frame, block=Block.CRYPTOGRAM, block_data=own)
         elif self._secured and self._session is not None:
             frame = self._session.seal(frame)
         self._sent = _Sent(command, self._sequence, encode(frame))
@@ -226,77 +240,70 @@ class ReaderLink:
     def _answered(self, command: Command, frame: Frame, now: float) -> None:
         """Take the step that an answer allows. Raises: FrameError when it is none to this command."""
         if self.online:
-            self._told(frame, now)
+            self._told(command, frame, now)
         elif command.code is Cmd.ID and frame.code == Reply.PDID:
-            _log.info("%s: %s", self.id, messages.parse_identity(frame.data))
-            self.phase = Phase.IDENTIFIED
-        elif command.code is Cmd.CAP and frame.code == Reply.PDCAP:
-            self.feedback.outputs = messages.parse_capabilities(frame.data).get(Capability.OUTPUTS, (0, 0))[1]
-            self._after_capabilities()
+            identity = messages.parse_identity(frame.data)
+            if self._config.secure_channel is SecureChannel.OFF:
+                self.trust.identified(identity, now)
+                self._go_online(_QUESTIONS[1:], now)
+            else:
+                self.phase = Phase.CHALLENGE
         elif command.code is Cmd.CHLNG and frame.code == Reply.CCRYPT:
             self._challenged(frame, now)
         elif command.code is Cmd.SCRYPT and frame.code == Reply.RMAC_I:
             self._proved(frame, now)
-        elif command.code is Cmd.LSTAT:
-            self._go_online(now)
-            self._told(frame, now)
         else:
             raise FrameError(self.id, f"0x{frame.code:02x} in reply to {command.code.name}")
-
-    def _after_capabilities(self) -> None:
-        off = self._config.secure_channel is SecureChannel.OFF
-        self.phase = Phase.STATUS if off else Phase.CHALLENGE
 
     def _challenged(self, frame: Frame, now: float) -> None:
         found = messages.parse_challenged(frame.data)
         if frame.block != Block.CHALLENGE_REPLY or self._session is None:
             raise FrameError(self.id, "CCRYPT without its security block")
-        if frame.block_data[:1] != b"\x01":
-            self._give_up("it uses the default key, which everybody knows", _WRONG_KEY, now)
+        installing = self.trust.key == SCBK_D and not self._suspected
+        if frame.block_data[:1] != b"\x01" and not (installing or self._suspected):
+            self._default_key(now)
             return
         try:
             self._proof = self._session.verify_reader(found.random, found.cryptogram)
         except Mismatch:
             self._mismatched(now)
             return
-        self.phase = Phase.PROOF
+        if self._suspected:
+            self._default_key(now)
+        else:
+            self.phase = Phase.PROOF
 
     def _proved(self, frame: Frame, now: float) -> None:
         if frame.block != Block.CRYPTOGRAM_REPLY or self._session is None:
             raise FrameError(self.id, "RMAC_I without its security block")
-        accepted = frame.block_data[:1] == b"\x01"
+        accepted = frame.block_data[:1] == b"\x01" or self.trust.key == SCBK_D
         try:
             self._session.verify_start(frame.data[:16] if accepted else b"")
         except Mismatch:
             self._mismatched(now)
             return
-        self._mismatches = 0
         self._secured = True
-        self.phase = Phase.STATUS
+        self.trust.proved(now)
+        self._go_online(_QUESTIONS, now)
 
-    def _go_online(self, now: float) -> None:
+    def _go_online(self, questions: Sequence[Command], now: float) -> None:
         self.phase = Phase.ONLINE
+        self._questions = list(questions)
         self.feedback.restore(now)
         self.report(DeviceState.OK, now)
 
-    def _told(self, frame: Frame, now: float) -> None:
-        """Take what a reader has to say; ACK and whatever is unknown say nothing."""
-        if frame.code == Reply.RAW:
-            self._read("card", messages.parse_raw(frame.data), now)
-        elif frame.code == Reply.FMT:
-            self._read("card", messages.parse_formatted(frame.data), now)
-        elif frame.code == Reply.KEYPAD:
-            self._read("keys", messages.parse_keys(frame.data), now)
-        elif frame.code == Reply.LSTATR:
-            local = messages.parse_local_status(frame.data)
-            if self._local is None or local.tamper != self._local.tamper:
-                self._read("tamper", local.tamper, now)
-            if self._local is None or local.power != self._local.power:
-                self._read("power", local.power, now)
-            self._local = local
-
-    def _read(self, point: str, value: Value, now: float) -> None:
-        self._emit(Reading(self.id, PointId(point), value, now))
+    def _told(self, command: Command, frame: Frame, now: float) -> None:
+        if command.code is Cmd.KEYSET and frame.code == Reply.ACK:
+            self._restart(now)
+        elif frame.code == Reply.PDID:
+            self.trust.identified(messages.parse_identity(frame.data), now)
+        elif frame.code == Reply.PDCAP:
+            found = messages.parse_capabilities(frame.data)
+            self.feedback.outputs = found.get(Capability.OUTPUTS, (0, 0))[1]
+            if found.get(Capability.INPUTS, (0, 0))[1]:
+                self._questions.append(messages.INPUT_STATUS)
+        else:
+            self.points.told(frame, now)
 
     # ------------------------------------------------------------ refusals
 
@@ -305,20 +312,23 @@ class ReaderLink:
         if code == Nak.CHECK and sent.tries < TRIES:
             return
         self._sent = None
-        if sent.command.code in (Cmd.CHLNG, Cmd.SCRYPT):
+        if self._suspected:
+            self._wrong_key(now)
+        elif sent.command.code in (Cmd.CHLNG, Cmd.SCRYPT):
+            self.trust.refused(now)
             self._give_up(f"it refuses the secure channel: {words}", _REFUSES, now)
         elif code in (Nak.SECURITY_NEEDED, Nak.SECURITY_UNSUPPORTED) and not self._secured:
             self._give_up(f"it refuses to talk: {words}", _REFUSES, now)
         elif code in (Nak.CHECK, Nak.SEQUENCE, Nak.SECURITY_NEEDED, Nak.SECURITY_UNSUPPORTED):
             self._broken(f"refused: {words}", now)
-        elif sent.command.code is Cmd.CAP:
-            self._after_capabilities()
-        elif sent.command.code is Cmd.LSTAT and not self.online:
-            self._go_online(now)
-        elif sent.command.code in (Cmd.ID, Cmd.POLL):
+        elif not self.online or sent.command.code is Cmd.POLL:
             self._give_up(f"it refuses {sent.command.code.name}: {words}", _DEVICE, now)
         else:
-            _log.warning("%s: %s refused: %s", self.id, sent.command.code.name, words)
+            level = logging.INFO if sent.command in (*_QUESTIONS, messages.INPUT_STATUS) else logging.WARNING
+            _log.log(level, "%s: %s refused: %s", self.id, sent.command.code.name, words)
+            self.refusal = words
+            if code == Nak.UNKNOWN_COMMAND:
+                self.feedback.leave_out(sent.command.code)
 
     def _busy(self, sent: _Sent, now: float) -> None:
         """Keep the command for the next turn; a reader may be busy for a while, not for ever."""
@@ -327,13 +337,29 @@ class ReaderLink:
         if now - sent.busy_since_s > _BUSY_S:
             self._give_up("it is busy and takes no command", _DEVICE, now)
 
+    def _default_key(self, now: float) -> None:
+        self.trust.uses_default_key(now)
+        self._give_up("it uses the default key, which everybody knows", _WRONG_KEY, now)
+
     def _mismatched(self, now: float) -> None:
-        """Try a first mismatch again: a late reply to an older challenge looks the same."""
-        self._mismatches += 1
-        if self._mismatches == 1:
+        """Try the next key, and a first failure of all again: a late reply to an older challenge looks the same.
+
+        Then challenge it once as one on the default key, only to know; the proof that would open such a channel is
+        never sent.
+        """
+        if self._suspected:
+            self._wrong_key(now)
+        elif self.trust.failed(now) or self.trust.failures == 1:
             self._restart(now)
+        elif self.trust.key == SCBK_D:
+            self._wrong_key(now)
         else:
-            self._give_up("wrong key: reader and key_file do not hold the same", _WRONG_KEY, now)
+            self._suspected = True
+            self._session = None
+            self.phase = Phase.CHALLENGE
+
+    def _wrong_key(self, now: float) -> None:
+        self._give_up("wrong key: reader and key_file do not hold the same", _WRONG_KEY, now)
 
     def _broken(self, reason: str, now: float) -> None:
         """The session is in doubt: begin again at once, and say so when that happens often."""
@@ -352,6 +378,7 @@ class ReaderLink:
         self.phase = Phase.OFFLINE
         self.retry_s = retry_s
         self.feedback.clear()
-        self._session, self._secured, self._proof = None, False, b""
+        self._session, self._secured, self._proof, self._suspected = None, False, b"", False
         self._sent = None
-        self._local = None
+        self._questions.clear()
+        self.points.forget()

@@ -15,7 +15,8 @@ from drivers.osdp.config import OsdpBus, OsdpReader
 from drivers.osdp.cp import OsdpControlPanel
 from simulators.gpio_lines import SimGpioLines
 from simulators.modbus_sensors import SimModbusBus
-from simulators.osdp_reader import Seen, SimOsdpBus
+from simulators.osdp_pd import Seen
+from simulators.osdp_reader import SimOsdpBus
 from simulators.wire import Wire
 from tests.drivers.reports import Reports
 from tests.gpio_shim.kernel_chip import KernelChild, child_environment

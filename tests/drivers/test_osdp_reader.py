@@ -8,20 +8,29 @@ from drivers.base import Card, Cue, DeviceFault, DeviceState, Reading, Report, S
 from drivers.osdp.config import OsdpReader, SecureChannel
 from drivers.osdp.frames import Block, Frame, decode
 from drivers.osdp.messages import Cmd, Nak, Reply
+from drivers.osdp.outage import LIGHT_S, TRY_S
 from drivers.osdp.reader import TRIES, Phase, ReaderLink
+from drivers.osdp.secure import SCBK_D, SecureSession
+from drivers.osdp.trust import AUTH_FAILURES
 
-PDID = bytes(12)
+PDID = bytes.fromhex("feca00100100100000010203")
+PIN = "feca00-10-00001000"
+KEY, OTHER = b"k" * 16, b"o" * 16
 CARD = bytes.fromhex("00011a0012345680")
 
 
 class Bench:
     """A link and what it reports; time is a number."""
 
-    def __init__(self, secure: SecureChannel = SecureChannel.OFF) -> None:
+    def __init__(self, secure: SecureChannel = SecureChannel.OFF, keys: tuple[bytes, ...] = (), **more: object) -> None:
         self.reports: list[Report] = []
-        self.link = ReaderLink(OsdpReader(id="reader", address=5, secure_channel=secure), self.reports.append)
+        config = OsdpReader.model_validate({"id": "reader", "address": 5, "secure_channel": secure, **more})
+        self.link = ReaderLink(config, self.reports.append)
         self.now = 100.0
-        self.link.start(bytes(16) if secure is SecureChannel.REQUIRED else None, self.now)
+        self.proved: list[bytes] = []
+        if secure is SecureChannel.REQUIRED:
+            keys = keys or (KEY,)
+        self.link.start(keys, self.now, self.proved.append)
 
     def sent(self) -> Frame:
         _, frame = decode(self.link.outgoing())
@@ -34,20 +43,62 @@ class Bench:
         assert self.link.accepts(frame)
         self.link.received(frame, self.now)
 
+    def identify(self, data: bytes = PDID) -> None:
+        assert self.sent().code == Cmd.ID
+        self.answer(Reply.PDID, data)
+
+    def asked(self) -> list[int]:
+        """Answer everything that is waiting to be sent besides polls; returns its codes."""
+        answers = {
+            Cmd.ID: (Reply.PDID, PDID),
+            Cmd.CAP: (Reply.PDCAP, bytes((2, 1, 2))),
+            Cmd.LSTAT: (Reply.LSTATR, b"\x00\x00"),
+        }
+        codes = []
+        while (wire := self.link.next_feedback(self.now)) is not None:
+            _, frame = decode(wire)
+            assert frame is not None
+            codes.append(frame.code)
+            self.answer(*answers.get(Cmd(frame.code), (Reply.ACK, b"")))
+        return codes
+
     def connect(self) -> None:
-        for expected, code, data in ((Cmd.ID, Reply.PDID, PDID), (Cmd.CAP, Reply.PDCAP, bytes((2, 1, 2)))):
-            assert self.sent().code == expected
-            self.answer(code, data)
-        assert self.sent().code == Cmd.LSTAT
-        self.answer(Reply.LSTATR, b"\x00\x00")
+        self.identify()
         assert self.link.online
-        while self.link.next_feedback(self.now) is not None:
-            self.answer(Reply.ACK)
+        self.asked()
         self.reports.clear()
+
+    def challenge(self, key: bytes, *, own: bool | None = None) -> None:
+        """Play the reader's half of the handshake, up to its own proof; on the default key it says so by itself."""
+        if self.link.phase is Phase.OFFLINE:
+            self.identify()
+        sent = self.sent()
+        assert (sent.code, len(sent.data)) == (Cmd.CHLNG, 8)
+        theirs = SecureSession(key, sent.data)
+        made = theirs._encrypt(sent.data + bytes(8))
+        flag = sent.block_data if own is None else bytes((own,))
+        reply = Frame(5, sent.sequence, Reply.CCRYPT, bytes(16) + made, True, Block.CHALLENGE_REPLY, flag)
+        assert self.link.accepts(reply)
+        self.link.received(reply, self.now)
+
+    def prove(self, key: bytes) -> None:
+        """Play the reader's half of the whole handshake."""
+        self.challenge(key)
+        sent = self.sent()
+        assert sent.code == Cmd.SCRYPT
+        session = self.link._session
+        assert session is not None
+        start = session._mac2(session._mac1(sent.data))
+        self.link.received(
+            Frame(5, sent.sequence, Reply.RMAC_I, start, True, Block.CRYPTOGRAM_REPLY, b"\x01"), self.now
+        )
 
     @property
     def status(self) -> Status:
         return [report for report in self.reports if isinstance(report, Status)][-1]
+
+    def told(self, point: str) -> list[object]:
+        return [r.value for r in self.reports if isinstance(r, Reading) and r.point == point]
 
     @property
     def cards(self) -> list[object]:
@@ -57,10 +108,9 @@ class Bench:
 def test_sequence_numbers_start_with_zero_and_go_round_one_to_three() -> None:
     bench = Bench()
     numbers = []
-    for code, data in ((Reply.PDID, PDID), (Reply.PDCAP, b""), (Reply.LSTATR, b"\x00\x00")):
-        numbers.append(bench.sent().sequence)
-        bench.answer(code, data)
-    for _ in range(5):
+    numbers.append(bench.sent().sequence)
+    bench.answer(Reply.PDID, PDID)
+    for _ in range(7):
         numbers.append(bench.sent().sequence)
         bench.answer(Reply.ACK)
     assert numbers == [0, 1, 2, 3, 1, 2, 3, 1]
@@ -101,20 +151,40 @@ def test_a_reader_that_stops_answering_is_a_fault_after_three_tries() -> None:
     assert bench.link.phase is Phase.OFFLINE
 
 
-def test_a_dead_reader_may_cost_a_full_time_out_every_five_seconds_only() -> None:
-    bench = Bench()
-    full = []
-    while bench.now < 160:
+def dead(bench: Bench, seconds: float) -> list[float]:
+    """Let tries fail for so long; returns when they waited in full."""
+    full, end = [], bench.now + seconds
+    while bench.now < end:
         bench.now = max(bench.now, bench.link.retry_s)
         bench.link.outgoing()
-        if bench.link.full_wait(bench.now):
+        if bench.link.outage.full_wait(bench.now):
             full.append(bench.now)
         bench.link.missed(bench.now)
-        assert bench.link.retry_s - bench.now < 1
-    later = [at for at in full if at > 105]
-    assert len(later) > 8
-    assert all(second - first >= 5 for first, second in itertools.pairwise(later))
+        assert bench.link.retry_s - bench.now == pytest.approx(TRY_S)
+    return full
+
+
+def test_a_dead_reader_may_cost_a_full_time_out_every_five_seconds_only() -> None:
+    bench = Bench()
+    full = dead(bench, 60)
+    assert len(full) > 8
+    assert all(second - first >= 5 for first, second in itertools.pairwise(full))
     assert len(bench.reports) == 1
+
+
+def test_a_prompt_reader_that_fell_silent_costs_light_tries_and_a_late_one_is_waited_for() -> None:
+    bench = Bench()
+    bench.connect()
+    bench.link.outage.heard_after(LIGHT_S / 2)
+    for _ in range(TRIES):
+        bench.link.outgoing()
+        bench.link.missed(bench.now)
+    assert len(dead(bench, 29)) == 0
+    bench.link.overheard(Frame(6, 0, Reply.PDID, PDID, reply=True), bench.now)
+    assert not bench.link.outage.full_wait(bench.now)
+    bench.link.overheard(Frame(5, 0, Reply.PDID, PDID, reply=True), bench.now)
+    assert bench.link.retry_s == bench.now
+    assert bench.link.outage.full_wait(bench.now)
 
 
 def test_busy_keeps_the_command_and_costs_no_try() -> None:
@@ -176,18 +246,178 @@ def test_a_refused_feedback_command_leaves_the_reader_online() -> None:
 @pytest.mark.parametrize("code", [Nak.SECURITY_UNSUPPORTED, Nak.SECURITY_NEEDED, Nak.UNKNOWN_COMMAND])
 def test_a_reader_that_refuses_the_secure_channel_is_never_polled_in_the_clear(code: Nak) -> None:
     bench = Bench(SecureChannel.REQUIRED)
-    codes = []
-    for _ in range(3):
-        codes.append(bench.sent().code)
-        bench.answer(Reply.PDID, PDID)
-        codes.append(bench.sent().code)
-        bench.answer(Reply.PDCAP, bytes((9, 0, 0)))  # "no communication security": not believed
-        codes.append(bench.sent().code)
+    for _ in range(AUTH_FAILURES):
+        bench.identify()
+        assert bench.sent().code == Cmd.CHLNG
         bench.answer(Reply.NAK, bytes((code,)))
+        assert bench.link.next_feedback(bench.now) is None
         assert bench.link.retry_s > bench.now
-    assert set(codes) == {Cmd.ID, Cmd.CAP, Cmd.CHLNG}
     assert "refuses the secure channel" in bench.status.reason
-    assert len(bench.reports) == 1
+    assert len([r for r in bench.reports if isinstance(r, Status)]) == 1
+    assert bench.told("auth-failed") == [True]
+
+
+@pytest.mark.parametrize("code", list(Nak))
+def test_a_refused_question_or_cue_costs_no_contact_unless_the_session_is_in_doubt(code: Nak) -> None:
+    bench = Bench()
+    bench.connect()
+    bench.link.feedback.show(Cue.GRANTED, bench.now)
+    assert bench.link.next_feedback(bench.now) is not None
+    for _ in range(TRIES):
+        bench.answer(Reply.NAK, bytes((code,)))
+        if not bench.link.unanswered:
+            break
+        bench.link.outgoing()
+    in_doubt = code in (Nak.CHECK, Nak.SEQUENCE, Nak.SECURITY_NEEDED, Nak.SECURITY_UNSUPPORTED)
+    assert bench.link.online is not in_doubt
+
+
+def test_a_command_the_reader_does_not_know_is_left_out_while_the_contact_lasts() -> None:
+    bench = Bench()
+    bench.connect()
+    bench.link.feedback.show(Cue.GRANTED, bench.now)
+    bench.link.next_feedback(bench.now)
+    bench.answer(Reply.NAK, bytes((Nak.UNKNOWN_COMMAND,)))
+    assert bench.asked() == [Cmd.BUZ]
+    bench.link.feedback.show(Cue.DENIED, bench.now)
+    assert bench.asked() == [Cmd.BUZ]
+
+
+def test_a_display_shows_the_text_of_a_cue() -> None:
+    bench = Bench(texts={"idle": "GATE 1", "granted": "WELCOME"})
+    bench.identify()
+    texts = []
+    for cue in (None, Cue.GRANTED, Cue.DENIED):
+        if cue is not None:
+            bench.link.feedback.show(cue, bench.now)
+        while (command := bench.link.feedback.take(bench.now)) is not None:
+            if command.code is Cmd.TEXT:
+                texts.append((command.data[1], command.data[2], command.data[6:]))
+    assert texts == [(2, 0, b"GATE 1"), (4, 3, b"WELCOME"), (4, 3, b"GATE 1")]
+
+
+# ---------------------------------------------------------------- identity
+
+
+def test_who_it_is_and_what_it_has_is_asked_after_it_serves_people() -> None:
+    bench = Bench()
+    bench.identify()
+    assert bench.link.online
+    assert bench.asked() == [Cmd.LED, Cmd.CAP, Cmd.LSTAT]
+    assert bench.link.feedback.outputs == 2
+
+
+def test_inputs_are_asked_for_where_there_are_some_and_told_when_they_change() -> None:
+    bench = Bench()
+    bench.identify()
+    bench.link.feedback.clear()
+    bench.link.next_feedback(bench.now)
+    bench.answer(Reply.PDCAP, bytes((1, 1, 2)))
+    assert bench.asked() == [Cmd.LSTAT, Cmd.ISTAT]
+    for data in (b"\x00\x01", b"\x00\x01", b"\x00\x00"):
+        bench.link.outgoing()
+        bench.answer(Reply.ISTATR, data)
+    assert bench.told("input-0") == [False]
+    assert bench.told("input-1") == [True, False]
+
+
+@pytest.mark.parametrize(("pinned", "changed"), [(PIN, False), (PIN[:-1] + "1", True), (None, False)])
+def test_a_pinned_identity_is_compared(pinned: str | None, changed: bool) -> None:
+    bench = Bench(identity=pinned)
+    bench.identify()
+    assert bench.told("identity-changed") == [changed]
+    assert bench.link.online
+
+
+def test_another_device_in_its_place_is_told_and_its_return_too() -> None:
+    bench = Bench()
+    for data in (PDID, PDID, PDID[:5] + bytes(4) + PDID[9:], PDID):
+        bench.identify(data)
+        bench.link.outgoing()
+        bench.answer(Reply.NAK, bytes((Nak.SEQUENCE,)))
+    assert bench.told("identity-changed") == [False, True, False]
+
+
+# ---------------------------------------------------------------- keys
+
+
+def test_the_identity_is_believed_only_inside_the_secure_channel() -> None:
+    bench = Bench(SecureChannel.REQUIRED)
+    bench.prove(KEY)
+    assert bench.link.online
+    assert bench.told("identity-changed") == []
+    _, asked = decode(bench.link.next_feedback(bench.now) or b"")
+    assert asked is not None
+    assert asked.secured
+    assert (bench.told("default-key"), bench.told("auth-failed")) == ([False], [False])
+
+
+def test_a_new_key_is_tried_first_and_then_the_old_one() -> None:
+    bench = Bench(SecureChannel.REQUIRED, (OTHER, KEY))
+    bench.challenge(KEY)
+    assert bench.link.retry_s == bench.now
+    bench.prove(KEY)
+    assert bench.proved == [KEY]
+    bench.link.outgoing()
+    bench.answer(Reply.NAK, bytes((Nak.SEQUENCE,)), sequence=0)
+    bench.prove(KEY)
+    assert bench.proved == [KEY, KEY]
+    assert bench.told("auth-failed") == [False]
+
+
+def test_a_key_is_sent_in_nothing_but_a_secure_channel() -> None:
+    bench = Bench()
+    with pytest.raises(DeviceFault):
+        bench.link.keyset(KEY)
+    bench.connect()
+    with pytest.raises(DeviceFault):
+        bench.link.keyset(KEY)
+    secured = Bench(SecureChannel.REQUIRED)
+    with pytest.raises(DeviceFault):
+        secured.link.keyset(OTHER)
+    secured.prove(KEY)
+    wire = secured.link.keyset(OTHER)
+    assert OTHER not in wire
+    assert secured.link.trust.key == OTHER
+
+
+def wrong_key(bench: Bench, key: bytes) -> None:
+    """Fail with that key until the panel has given up for a while."""
+    while bench.link.retry_s <= bench.now:
+        bench.challenge(key)
+    bench.now = bench.link.retry_s
+
+
+def test_failed_authentications_in_a_row_are_an_alarm_until_one_succeeds() -> None:
+    bench = Bench(SecureChannel.REQUIRED)
+    wrong_key(bench, OTHER)
+    assert bench.told("auth-failed") == []
+    wrong_key(bench, OTHER)
+    assert bench.link.trust.failures == AUTH_FAILURES
+    assert bench.told("auth-failed") == [True]
+    assert "wrong key" in bench.status.reason
+    bench.prove(KEY)
+    assert bench.told("auth-failed") == [True, False]
+    assert bench.told("default-key") == [False]
+    assert bench.status.state is DeviceState.OK
+
+
+def test_a_reader_that_says_it_is_on_the_default_key_is_an_alarm_and_gets_no_proof() -> None:
+    bench = Bench(SecureChannel.REQUIRED)
+    bench.challenge(SCBK_D, own=False)
+    assert "default key" in bench.status.reason
+    assert bench.told("default-key") == [True]
+    assert bench.link.phase is Phase.OFFLINE
+    bench.prove(KEY)
+    assert bench.told("default-key") == [True, False]
+
+
+def test_a_reader_that_hides_that_it_is_on_the_default_key_is_found_out_and_gets_no_proof() -> None:
+    bench = Bench(SecureChannel.REQUIRED)
+    wrong_key(bench, SCBK_D)
+    assert "default key" in bench.status.reason
+    assert bench.told("default-key") == [True]
+    assert bench.link.phase is Phase.OFFLINE
 
 
 def test_a_reply_that_makes_no_sense_does_not_stop_an_online_reader() -> None:
@@ -238,26 +468,10 @@ def test_outputs_held_on_come_back_with_the_reader_and_pulses_do_not() -> None:
         feedback.switch(0, on=True, for_s=7000, now=bench.now)
 
 
-def test_a_reader_that_answers_with_the_default_key_is_refused() -> None:
-    bench = Bench(SecureChannel.REQUIRED)
-    for code, data in ((Reply.PDID, PDID), (Reply.PDCAP, b"")):
-        bench.sent()
-        bench.answer(code, data)
-    challenge = bench.sent()
-    frame = Frame(5, challenge.sequence, Reply.CCRYPT, bytes(32), True, Block.CHALLENGE_REPLY, b"\x00")
-    assert bench.link.accepts(frame)
-    bench.link.received(frame, bench.now)
-    assert "default key" in bench.status.reason
-    assert bench.link.phase is Phase.OFFLINE
-
-
 def test_a_mismatch_is_tried_once_more_before_it_is_called_a_wrong_key() -> None:
     bench = Bench(SecureChannel.REQUIRED)
-    for faults in (0, 1):
-        for code, data in ((Reply.PDID, PDID), (Reply.PDCAP, b"")):
-            bench.sent()
-            bench.answer(code, data)
-        frame = Frame(5, bench.sent().sequence, Reply.CCRYPT, bytes(32), True, Block.CHALLENGE_REPLY, b"\x01")
-        bench.link.received(frame, bench.now)
-        assert len(bench.reports) == faults
+    for _ in range(2):
+        bench.challenge(OTHER)
+        assert not bench.reports
+    bench.challenge(OTHER)
     assert "wrong key" in bench.status.reason
