@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import socket
 import sys
 from asyncio.subprocess import DEVNULL, Process
@@ -170,6 +171,11 @@ class Broker:
             with suppress(ProcessLookupError):  # it may end by itself just now
                 process.kill()
         await self._reap(process)
+
+    def reload(self) -> None:
+        """SIGHUP: mosquitto reads its access list and users again."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
 
     async def _reap(self, process: Process) -> None:
         await process.wait()

@@ -171,7 +171,7 @@ class SimCompound:
     async def waiting(self) -> int:
         """Entries in the agent's journal that the centre has not confirmed."""
         found = await self.snapshot()
-        return int(found["journal"]["pending"]) + sum(lane["waiting"] for lane in found["lanes"].values())
+        return int(found["journal"]["pending"] + sum(lane["waiting"] for lane in found["lanes"].values()))
 
     async def vision_pid(self) -> int:
         pid = (await self.snapshot())["vision"]["pid"]

@@ -6,9 +6,10 @@ from typing import TypeAlias
 
 from agent.doctor import files, hardware, network
 from agent.doctor.findings import Finding, Level, bad, ok, warn
+from agent.doctor.running import running
 from agent.settings import Inspection, Problem, Settings, inspect
 from agent.words import Lang, Words
-from drivers.base import Clock, ClockTrust, DeviceState, GatehouseError
+from drivers.base import Clock, ClockTrust, GatehouseError
 
 Ask: TypeAlias = Callable[[Path, Clock], Awaitable[Mapping[str, object]]]
 """Gets the running agent's word on itself from its run folder. Raises: GatehouseError when none answers."""
@@ -26,10 +27,10 @@ async def examine(path: Path, clock: Clock, ask: Ask | None = None) -> list[Find
     if settings is None:
         return findings
     agent = [] if ask is None else await _agent(settings.run.folder, clock, ask)
-    running = any(finding.level is Level.OK for finding in agent)
+    at_work = any(finding.level is Level.OK for finding in agent)
     findings += agent
     for part in (
-        hardware.ports(settings, running=running),
+        hardware.ports(settings, running=at_work),
         hardware.chips(settings),
         hardware.camera_files(settings),
         files.keys(settings),
@@ -68,14 +69,8 @@ async def _agent(folder: Path, clock: Clock, ask: Ask) -> list[Finding]:
                 Words(err.hint, f"启动：systemctl start gatehouse。{err.hint}"),
             )
         ]
-    findings = [ok(_AGENT, "is running", "正在运行")]
-    devices = snapshot.get("devices")
-    for name, state in devices.items() if isinstance(devices, Mapping) else ():
-        if isinstance(state, Mapping) and state.get("state") == DeviceState.FAULT:
-            area = Words(f"device {name}", f"设备 {name}")
-            reason, hint = str(state.get("reason", "")), str(state.get("hint", ""))
-            findings.append(bad(area, Words(reason, reason), Words(hint, hint)))
-    return findings
+    amiss = [finding for finding in running(snapshot) if finding.level is Level.BAD]
+    return [ok(_AGENT, "is running", "正在运行"), *amiss]
 
 
 def _clock(settings: Settings, clock: Clock) -> Finding:

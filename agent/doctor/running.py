@@ -3,93 +3,141 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from agent.doctor.chinese import both
 from agent.doctor.findings import Finding, bad, ok, warn
 from agent.words import Words
 
 _SUMMARY = Words("gateway", "网关")
-_LINK = Words("centre", "中心")
+_LINK = Words("centre", "综治中心")
 _JOURNAL = Words("journal", "事件日志")
+_CARDS = Words("card list", "通行名单")
+_CLOCK = Words("clock", "时钟")
 _CAMERAS = Words("cameras", "摄像机")
+_SENSORS = Words("sensors", "传感器")
+
+_LEAF = {None: Words("", ""), True: Words(", open", "，门开"), False: Words(", closed", "，门关")}
 
 
 def running(snapshot: Mapping[str, Any]) -> list[Finding]:
-    """A finding for the gateway, the link, the journal, each device, door and sensor."""
-    gateway = snapshot["gateway"]
+    """A finding for the gateway, the link, the journal, each device, door and sensor. An alarm is a note: it works."""
+    names = snapshot["names"]
     return [
-        ok(
-            _SUMMARY,
-            f"{gateway['en']} ({gateway['id']}), version {snapshot['version']}",
-            f"{gateway['zh']}({gateway['id']}),版本 {snapshot['version']}",
-        ),
+        _summary(snapshot),
         _link(snapshot["link"]),
         _journal(snapshot["journal"], snapshot["lanes"]),
-        *_devices(snapshot["devices"]),
-        *_doors(snapshot["doors"]),
-        *_sensors(snapshot["sensors"]),
+        _cards(snapshot["cards"]),
+        *_clock(time_trusted=snapshot["time_trusted"]),
+        *devices(snapshot["devices"], names),
+        *_doors(snapshot["doors"], names),
+        *_sensors(snapshot["sensors"], names),
         *_vision(snapshot["vision"]),
         *_rules(snapshot["rules_failed"]),
     ]
 
 
-def _link(link: Mapping[str, Any]) -> Finding:
-    if link["phase"] == "up":
-        return ok(_LINK, f"connected, MQTT {link['protocol']}", f"已连接,MQTT {link['protocol']}")
-    what = Words(link["reason"] or "connecting", link["reason"] or "连接中")
-    cure = Words(link["hint"] or "wait; events are kept meanwhile", link["hint"] or "稍候,期间事件保存在本地")
-    return (warn if link["phase"] in ("limited", "connecting") else bad)(_LINK, what, cure)
-
-
-def _journal(journal: Mapping[str, Any], lanes: Mapping[str, Any]) -> Finding:
-    raised = sum(lane["last"] for lane in lanes.values())
-    waiting = sum(lane["waiting"] for lane in lanes.values()) + journal["pending"]
-    if journal["state"] == "ok":
-        return ok(
-            _JOURNAL,
-            f"{raised} entries written, {waiting} waiting for the centre",
-            f"已写入 {raised} 条,{waiting} 条待中心确认",
-        )
-    refused = journal["refused"]
-    return bad(
-        _JOURNAL,
-        Words(f"{journal['reason']}; {refused} entries refused", f"{journal['reason']};拒收 {refused} 条"),
-        Words(journal["hint"], journal["hint"]),
+def _summary(snapshot: Mapping[str, Any]) -> Finding:
+    gateway, version = snapshot["gateway"], snapshot["version"]
+    return ok(
+        _SUMMARY,
+        f"{gateway['en']} ({gateway['id']}), version {version}",
+        f"{gateway['zh']}（{gateway['id']}），版本 {version}",
     )
 
 
-def _devices(devices: Mapping[str, Any]) -> Iterator[Finding]:
-    for name, device in sorted(devices.items()):
-        area = Words(name, name)
-        if device["state"] == "ok":
-            yield ok(area, "ok", "正常")
-        elif device["state"] == "starting":
-            yield warn(area, Words("starting", "启动中"), Words("wait a moment", "请稍候"))
-        else:
-            yield bad(area, Words(device["reason"], device["reason"]), Words(device["hint"], device["hint"]))
+def _link(link: Mapping[str, Any]) -> Finding:
+    match link["phase"]:
+        case "up":
+            return ok(_LINK, f"connected, MQTT {link['protocol']}", f"已连接，MQTT {link['protocol']}")
+        case "connecting":
+            return warn(
+                _LINK,
+                Words("being connected", "连接中"),
+                Words("wait a moment; events are kept meanwhile", "请稍候，事件暂存在本地"),
+            )
+        case _:
+            kept = Words("; events are kept until then", "；此前事件保存在本地")
+            cure = both(link["hint"] or "trying again")
+            return bad(_LINK, both(link["reason"]), Words(cure.en + kept.en, cure.zh + kept.zh))
 
 
-def _doors(doors: Mapping[str, Any]) -> Iterator[Finding]:
+def _journal(journal: Mapping[str, Any], lanes: Mapping[str, Any]) -> Finding:
+    written = sum(lane["last"] for lane in lanes.values())
+    waiting, pending = sum(lane["waiting"] for lane in lanes.values()), journal["pending"]
+    if journal["state"] == "ok":
+        return ok(
+            _JOURNAL,
+            f"{written} entries written, {waiting + pending} waiting for the centre",
+            f"已写入 {written} 条，{waiting + pending} 条待综治中心确认",
+        )
+    reason, refused = both(journal["reason"]), journal["refused"]
+    return bad(
+        _JOURNAL,
+        Words(
+            f"{reason.en}; {pending} entries wait in memory, {refused} were refused",
+            f"{reason.zh}；{pending} 条暂存在内存，已拒收 {refused} 条",
+        ),
+        both(journal["hint"]),
+    )
+
+
+def _cards(cards: Mapping[str, Any]) -> Finding:
+    if cards["problem"]:
+        what = both(cards["problem"])
+        return bad(
+            _CARDS, Words(f"{what.en}: every card is denied", f"{what.zh}；所有卡都被拒绝"), both(cards.get("hint", ""))
+        )
+    count = cards["count"]
+    return ok(_CARDS, f"{count} card{'' if count == 1 else 's'}", f"{count} 张卡")
+
+
+def _clock(*, time_trusted: bool) -> Iterator[Finding]:
+    if not time_trusted:
+        yield warn(
+            _CLOCK,
+            Words("is not synchronised: events go without the time", "未校准：事件不带时间"),
+            Words("timedatectl set-ntp true", "timedatectl set-ntp true"),
+        )
+
+
+def devices(found: Mapping[str, Any], names: Mapping[str, Any]) -> Iterator[Finding]:
+    """Every device's state: what is well first."""
+    for name, device in sorted(found.items(), key=lambda item: (item[1]["state"] != "ok", item[0])):
+        area = _called(name, names, Words("", ""))
+        match device["state"]:
+            case "ok":
+                yield ok(area, "ok", "正常")
+            case "starting":
+                yield warn(area, Words("starting", "启动中"), Words("wait a moment", "请稍候"))
+            case _:
+                yield bad(area, both(device["reason"]), both(device["hint"]))
+
+
+def _doors(doors: Mapping[str, Any], names: Mapping[str, Any]) -> Iterator[Finding]:
     for name, door in sorted(doors.items()):
-        area = Words(f"door {name}", f"门 {name}")
         if door.get("failed"):
             continue
-        lock = Words("unlocked", "已开锁") if door["unlocked"] else Words("locked", "已上锁")
-        leaf = {None: Words("unknown", "未知"), True: Words("open", "开"), False: Words("closed", "关")}[door["open"]]
+        area = _called(name, names, Words("door ", "门 "))
         if door["forced"] or door["held"]:
             what = Words("forced open", "被强行打开") if door["forced"] else Words("held open", "超时未关")
-            yield bad(area, what, Words("see to the door and close it", "查看现场并关门"))
-        else:
-            yield ok(area, f"{lock.en}, {leaf.en}", f"{lock.zh},{leaf.zh}")
+            yield warn(area, what, Words("look after the door, and close it", "请查看现场并关门"))
+            continue
+        lock, leaf = Words("unlocked", "已开锁") if door["unlocked"] else Words("locked", "已上锁"), _LEAF[door["open"]]
+        yield ok(area, lock.en + leaf.en, lock.zh + leaf.zh)
 
 
-def _sensors(sensors: Mapping[str, Any]) -> Iterator[Finding]:
-    for name, sensor in sorted(sensors.items()):
-        if sensor.get("raised"):
-            value = sensor["value"]
-            yield bad(
-                Words(f"sensor {name}", f"传感器 {name}"),
-                Words(f"alarm, value {value}", f"报警,读数 {value}"),
-                Words("see to it on site", "查看现场"),
-            )
+def _sensors(sensors: Mapping[str, Any], names: Mapping[str, Any]) -> Iterator[Finding]:
+    raised = [name for name, sensor in sorted(sensors.items()) if sensor.get("raised")]
+    for name in raised:
+        value = sensors[name]["value"]
+        told = Words("", "") if isinstance(value, bool) else Words(f", value {value:g}", f"，读数 {value:g}")
+        yield warn(
+            _called(name, names, Words("sensor ", "传感器 ")),
+            Words(f"in alarm{told.en}", f"报警{told.zh}"),
+            Words("look after it on site", "请查看现场"),
+        )
+    if sensors:
+        quiet = len(sensors) - len(raised)
+        yield ok(_SENSORS, f"{quiet} of {len(sensors)} quiet", f"{len(sensors)} 个中 {quiet} 个无报警")
 
 
 def _vision(vision: Mapping[str, Any]) -> Iterator[Finding]:
@@ -97,9 +145,10 @@ def _vision(vision: Mapping[str, Any]) -> Iterator[Finding]:
     if stats is not None:
         yield ok(
             _CAMERAS,
-            f"{stats['frames']} frames, {stats['inferences']} inferences on {stats['runtime']}, "
-            f"{stats['rss_kib'] // 1024} MB",
-            f"{stats['frames']} 帧,{stats['runtime']} 推理 {stats['inferences']} 次,{stats['rss_kib'] // 1024} MB",
+            f"{stats['frames']} pictures seen, {stats['inferences']} searched with {stats['runtime']}, "
+            f"{stats['rss_kib'] // 1024} MB of memory",
+            f"已看 {stats['frames']} 帧，用 {stats['runtime']} 检测 {stats['inferences']} 帧，"
+            f"占内存 {stats['rss_kib'] // 1024} MB",
         )
 
 
@@ -107,6 +156,17 @@ def _rules(failed: list[str]) -> Iterator[Finding]:
     for name in failed:
         yield bad(
             Words(f"rule {name}", f"规则 {name}"),
-            Words("stopped by a bug; it is started afresh", "因程序错误停止,正在重启"),
-            Words("send the log to the maintainers", "请把日志发给维护人员"),
+            Words("stopped by a bug; it is started afresh", "因程序错误停止，正在重启"),
+            Words(
+                "send the log to the maintainers: journalctl -u gatehouse",
+                "请把日志发给维护人员：journalctl -u gatehouse",
+            ),
         )
+
+
+def _called(thing: str, names: Mapping[str, Any], what: Words) -> Words:
+    """Its id as in the compound's file, with its name where it has one."""
+    name = names.get(thing)
+    if name is None:
+        return Words(what.en + thing, what.zh + thing)
+    return Words(f"{what.en}{thing} ({name['en']})", f"{what.zh}{thing}（{name['zh']}）")

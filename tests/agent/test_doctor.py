@@ -6,7 +6,7 @@ import os
 import secrets
 import ssl
 import tty
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from agent.credentials import add_card
-from agent.doctor import Finding, Level, examine, files, hardware, network, report
+from agent.doctor import Finding, Level, examine, files, hardware, network, report, running
 from agent.settings import Settings, load
 from agent.words import Lang
 from drivers.base import Card, Clock, ClockTrust, GatehouseError, SystemClock
@@ -51,6 +51,96 @@ def site(tmp_path: Path) -> Site:
         return load(path)
 
     return site
+
+
+RUNNING: Mapping[str, object] = {
+    "version": "1.0",
+    "gateway": {"id": "gh-1", "zh": "一号院", "en": "Compound 1"},
+    "names": {"gate": {"zh": "北门", "en": "North gate"}},
+    "time_trusted": True,
+    "link": {"phase": "up", "reason": "", "hint": "", "protocol": "5"},
+    "journal": {"state": "ok", "reason": "", "hint": "", "refused": 0, "pending": 0, "epoch": "e"},
+    "lanes": {"alarm": {"last": 3, "confirmed": 2, "waiting": 1}},
+    "cards": {"count": 1, "problem": "", "hint": ""},
+    "devices": {},
+    "doors": {"gate": {"unlocked": False, "open": True, "forced": False, "held": False}},
+    "sensors": {"smoke": {"raised": True, "value": True}, "water": {"raised": False, "value": False}},
+    "vision": {"pid": None, "stats": None},
+    "rules_failed": [],
+}
+"""What the agent says of itself on a good day, with one alarm."""
+
+
+@pytest.mark.parametrize(
+    ("lang", "lines"),
+    [
+        (
+            Lang.EN,
+            [
+                "✓ gateway: Compound 1 (gh-1), version 1.0",
+                "✓ centre: connected, MQTT 5",
+                "✓ journal: 3 entries written, 1 waiting for the centre",
+                "✓ card list: 1 card",
+                "✓ door gate (North gate): locked, open",
+                "! sensor smoke: in alarm",
+                "    → look after it on site",
+                "✓ sensors: 1 of 2 quiet",
+                "",
+                "✓ Everything works; 1 note.",
+            ],
+        ),
+        (
+            Lang.ZH,
+            [
+                "✓ 网关：一号院（gh-1），版本 1.0",
+                "✓ 综治中心：已连接，MQTT 5",
+                "✓ 事件日志：已写入 3 条，1 条待综治中心确认",
+                "✓ 通行名单：1 张卡",
+                "✓ 门 gate（北门）：已上锁，门开",
+                "! 传感器 smoke：报警",
+                "    → 请查看现场",
+                "✓ 传感器：2 个中 1 个无报警",
+                "",
+                "✓ 全部正常，有 1 条提示。",
+            ],
+        ),
+    ],
+)
+def test_status_of_a_good_day_is_short_and_plain(lang: Lang, lines: Sequence[str]) -> None:
+    assert report(running(RUNNING), lang).splitlines() == lines
+
+
+@pytest.mark.parametrize(
+    ("changed", "en", "zh"),
+    [
+        ({"time_trusted": False}, "! clock: is not synchronised", "! 时钟：未校准"),
+        (
+            {"cards": {"count": 0, "problem": "cards.json: not a card list: x", "hint": "enter the cards again"}},
+            "✗ card list: cards.json: not a card list: x: every card is denied",
+            "所有卡都被拒绝",
+        ),
+        (
+            {"journal": {"state": "full", "reason": "disk full", "hint": "make room", "refused": 2, "pending": 5}},
+            "✗ journal: disk full; 5 entries wait in memory, 2 were refused",
+            "5 条暂存在内存，已拒收 2 条",
+        ),
+        (
+            {"link": {"phase": "down", "reason": "no answer", "hint": "check the cable", "protocol": None}},
+            "    → check the cable; events are kept until then",
+            "此前事件保存在本地",
+        ),
+        (
+            {"doors": {"gate": {"unlocked": False, "open": True, "forced": True, "held": False}}},
+            "! door gate (North gate): forced open",
+            "! 门 gate（北门）：被强行打开",
+        ),
+        ({"rules_failed": ["gate"]}, "✗ rule gate: stopped by a bug", "✗ 规则 gate"),
+    ],
+)  # fmt: skip
+def test_status_names_what_is_amiss_with_its_cure(changed: Mapping[str, object], en: str, zh: str) -> None:
+    findings = running({**RUNNING, **changed})
+    assert en in report(findings, Lang.EN)
+    assert zh in report(findings, Lang.ZH)
 
 
 _PLACES = {
@@ -478,16 +568,15 @@ async def test_unset_clock_is_named(site: Site, tmp_path: Path) -> None:
 async def test_running_agent_tells_of_its_devices(site: Site, tmp_path: Path) -> None:
     async def ask(folder: Path, _: Clock) -> Mapping[str, object]:
         assert folder == tmp_path / "run"
-        return {
-            "devices": {"osdp-1": {"state": "ok"}, "pump-room": {"state": "fault", "reason": "silent", "hint": "look"}}
-        }
+        pump_room = {"state": "fault", "reason": "silent", "hint": "look"}
+        return {**RUNNING, "devices": {"osdp-1": {"state": "ok", "reason": "", "hint": ""}, "pump-room": pump_room}}
 
     site()
     findings = await examine(tmp_path / "compound.toml", ManualClock(), ask)
     found = levels(findings)
     assert found["agent"] is Level.OK
-    assert found["device pump-room"] is Level.BAD
-    assert "device osdp-1" not in found
+    assert found["pump-room"] is Level.BAD
+    assert "osdp-1" not in found
 
 
 async def test_agent_that_does_not_run_is_a_note(site: Site, tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from tests.system.conftest import SIMULATED, gatehouse
 
 GOOD = SIMULATED.read_text("utf-8")
 MISTAKES = {
-    "unreadable": (None, "file", {Lang.EN: "No such file", Lang.ZH: "文件不存在"}, {Lang.EN: "exists", Lang.ZH: "存在"}),
+    "unreadable": (
+        None, "file", {Lang.EN: "No such file", Lang.ZH: "文件不存在"}, {Lang.EN: "exists", Lang.ZH: "存在"}
+    ),
     "bad TOML": (
         GOOD.replace('grid = "', "grid = ", 1).encode(), "file",
         {Lang.EN: "not valid TOML", Lang.ZH: "不是有效的 TOML"}, {Lang.EN: "missing quote", Lang.ZH: "缺少引号"},

@@ -1,0 +1,183 @@
+"""Chinese for the reasons and cures of the running agent, which says them in English wherever they arise.
+
+A sentence that is not known here is shown in English: rather a foreign sentence than none.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+
+from agent.words import Words
+
+
+def both(sentence: str) -> Words:
+    """The sentence, and its Chinese; of reasons that begin with a place (`file: …`) the place stays."""
+    known = _chinese(sentence)
+    if known is None and ": " in sentence:
+        place, _, rest = sentence.partition(": ")
+        inner = _chinese(rest)
+        known = None if inner is None else f"{place}：{inner}"
+    return Words(sentence, known or sentence)
+
+
+def _chinese(sentence: str) -> str | None:
+    for pattern, chinese in _patterns().items():
+        if found := pattern.fullmatch(sentence):
+            return chinese.format(*found.groups())
+    return None
+
+
+@cache
+def _patterns() -> Mapping[re.Pattern[str], str]:
+    return {re.compile(re.escape(en).replace(r"\{\}", "(.+?)"), re.DOTALL): zh for en, zh in _SENTENCES.items()}
+
+
+_SENTENCES = {
+    # ports and readers
+    "port {} is missing": "串口 {} 不存在",
+    "bus {} is down: port {} is missing": "总线 {} 中断：串口 {} 不存在",
+    "bus {} is down: {}": "总线 {} 中断：{}",
+    "check the adapter's plug and power, and the name with: ls -l /dev/serial/by-path/": (
+        "请检查转换器的插头和电源，并核对名称：ls -l /dev/serial/by-path/"
+    ),
+    "no permission for port {}": "没有权限使用串口 {}",
+    "port {} is in use by {}": "串口 {} 被占用：{}",
+    "{} is no serial port": "{} 不是串口",
+    "port {} cannot be opened: {}": "无法打开串口 {}：{}",
+    "add the agent's user to the group dialout, then start it again": "请将服务用户加入 dialout 组，然后重启服务",
+    "stop that program; only one may use the port": "请停止该程序；串口只能由一个程序使用",
+    "give the path of a serial port, best from /dev/serial/by-path/": "请填写串口路径，最好取自 /dev/serial/by-path/",
+    "check the adapter and its driver": "请检查转换器及其驱动",
+    "no answer": "没有应答",
+    "check its power and the bus wires, its address and the baud rate": "请检查供电、总线接线、地址和波特率",
+    "wrong key: reader and key_file do not hold the same": "密钥错误：读卡器与 key_file 中的密钥不一致",
+    "it uses the default key, which everybody knows": "读卡器仍在使用人人皆知的默认密钥",
+    "put the reader's own SCBK into its key_file, or key the reader anew": (
+        "请将读卡器自己的 SCBK 写入 key_file，或重新给读卡器设置密钥"
+    ),
+    "its replies make no sense": "应答无法识别",
+    "it refuses the secure channel: {}": "读卡器拒绝安全通道：{}",
+    "it refuses to talk: {}": "读卡器拒绝通信：{}",
+    "it is busy and takes no command": "读卡器忙，不接受命令",
+    "the connection keeps breaking: {}": "连接反复中断：{}",
+    'give it a key and switch its secure channel on; a reader without one needs secure_channel = "off"': (
+        '请给读卡器设置密钥并启用安全通道；不支持的读卡器须写 secure_channel = "off"'
+    ),
+    "check the bus wires, termination and the baud rate": "请检查总线接线、终端电阻和波特率",
+    "check that this is an OSDP 2 reader, and its firmware": "请确认是 OSDP 2 读卡器，并检查其固件",
+    "its key file {} cannot be read: {}": "无法读取密钥文件 {}：{}",
+    "its key file {} holds no key": "密钥文件 {} 中没有密钥",
+    "its key file {} holds the default key, which everybody knows": "密钥文件 {} 中是人人皆知的默认密钥",
+    "it has no key file": "未指定密钥文件",
+    "put the reader's SCBK there, 32 hex digits": "请将读卡器的 SCBK（32 位十六进制数）写入该文件",
+    "it must hold 32 hexadecimal digits": "文件内容须为 32 位十六进制数",
+    "give it a key of its own": "请给读卡器设置独立的密钥",
+    "name its key_file; the secure channel needs a key": "请填写 key_file；安全通道需要密钥",
+    # sensors
+    "unit {} does not answer": "单元 {} 没有应答",
+    "unit {} answers {} with garbage": "单元 {} 对 {} 的应答无法识别",
+    "check the unit's power, its address, and the wires A and B": "请检查单元的供电、地址以及 A、B 接线",
+    "check baud and parity, the bus's termination, and that no other unit has this address": (
+        "请检查波特率和校验位、终端电阻，并确认没有其他单元使用该地址"
+    ),
+    "compare register type and address with the sensor's manual": "请对照传感器手册检查寄存器类型和地址",
+    # GPIO
+    "there is no GPIO chip {}": "没有 GPIO 芯片 {}",
+    "{} is no GPIO chip": "{} 不是 GPIO 芯片",
+    "nobody serves {}": "{} 没有引脚服务",
+    "GPIO chip {} is gone": "GPIO 芯片 {} 已断开",
+    "no permission for GPIO chip {}": "没有权限使用 GPIO 芯片 {}",
+    "in use by others: {}": "引脚被其他程序占用：{}",
+    "too many different line settings": "引脚设置的种类过多",
+    "the chip refuses these line settings": "芯片不接受这些引脚设置",
+    "chip {} has no line {}": "芯片 {} 没有引脚 {}",
+    "list the chips with: gpiodetect": "用 gpiodetect 列出芯片",
+    "start the line server": "请启动引脚服务",
+    "check its plug and power; it is opened again by itself": "请检查插头和电源；恢复后自动重连",
+    "add the agent's user to the group gpio, then start it again": "请将服务用户加入 gpio 组，然后重启服务",
+    "stop the program that gpioinfo names as consumer": "请停止 gpioinfo 中显示的占用程序",
+    "let lines share debounce, bias and active level": "请让各引脚使用相同的去抖、偏置和有效电平",
+    "try bias as-is, or debounce_ms = 0": '请尝试 bias = "as-is" 或 debounce_ms = 0',
+    "this machine has no GPIO chip; see: dmesg": "本机没有 GPIO 芯片；请查看 dmesg",
+    "this machine has: {}": "本机有：{}",
+    # cameras and model
+    "cannot open: there is no file {}": "无法打开：文件 {} 不存在",
+    "cannot open: {} is not there": "无法打开：{} 不存在",
+    "cannot open: {} is in use or is no camera": "无法打开：{} 被占用或不是摄像机",
+    "cannot open: {} cannot be reached ({})": "无法打开：连接不到 {}（{}）",
+    "cannot open: {} answers and gives no stream": "无法打开：{} 有应答但没有视频流",
+    "the stream ended": "视频流已结束",
+    "no pictures for {} s": "已 {} 秒没有画面",
+    "correct the camera's source": "请更正摄像机的 source",
+    "plug the camera in, or correct its source": "请接好摄像机，或更正 source",
+    "end what uses it, or correct the source": "请停止占用它的程序，或更正 source",
+    "check the camera's power, its cable and its address": "请检查摄像机的电源、网线和地址",
+    "the camera closed it; it is opened anew": "摄像机已断开，正在自动重连",
+    "check the camera and its network; it is opened anew by itself": "请检查摄像机及其网络；恢复后自动重连",
+    "the model file {} is not the one its card names: expected SHA-256 {}, found {}": (
+        "模型文件 {} 与其卡片不符：应为 SHA-256 {}，实为 {}"
+    ),
+    "the model file {} cannot be read ({}); expected SHA-256 {}, found none": (
+        "无法读取模型文件 {}（{}）；应为 SHA-256 {}"
+    ),
+    "run: {}": "运行：{}",
+    "the vision process {}": "图像分析进程异常：{}",
+    "it is started again": "正在自动重启",
+    "see the log": "请查看日志",
+    # cards
+    "no such card list": "通行名单不存在",
+    "not a card list: {}": "不是通行名单：{}",
+    "the key of the card list is missing": "缺少通行名单的密钥",
+    "enter the first card: gatehouse card": "请录入第一张卡：gatehouse card",
+    "restore it from a copy, or remove it and enter the cards again": "请从备份恢复，或删除后重新录入卡片",
+    # the link to the centre
+    "{} refuses the connection": "{} 拒绝连接",
+    "{} does not answer": "{} 没有应答",
+    "{} hung up: {}": "{} 断开了连接：{}",
+    "{} cannot be reached: {}": "无法连接 {}：{}",
+    "{} closed the connection: {}": "{} 断开了连接：{}",
+    "{} has acknowledged nothing for {} s": "{} 已 {} 秒没有任何确认",
+    "the name {} is not found": "找不到主机名 {}",
+    "{} does not speak TLS": "{} 不支持 TLS",
+    "{} does not let this gateway in: {}": "{} 不允许本网关接入：{}",
+    "{} refuses the client id: {}": "{} 不接受客户端标识：{}",
+    "{} refuses for now: {}": "{} 暂时拒绝：{}",
+    "the broker refuses our state: {}": "消息代理拒绝本网关的状态消息：{}",
+    "the broker refuses {}: {}": "消息代理拒绝 {}：{}",
+    "is the broker running, and is the port right?": "请确认消息代理正在运行，端口正确",
+    "check cable, modem, firewall and centre.broker": "请检查网线、调制解调器、防火墙和 centre.broker",
+    "check the network": "请检查网络",
+    "trying again": "正在重试",
+    "the network swallows packets, or the broker is overloaded; trying again": "网络丢包或消息代理过载，正在重试",
+    "another client uses this gateway's id: was its SD card copied?": "另有客户端使用本网关的标识：SD 卡是否被复制？",
+    "check centre.broker and the gateway's DNS server (resolvectl status)": (
+        "请检查 centre.broker 和网关的 DNS 服务器（resolvectl status）"
+    ),
+    "check centre.username and password_file, or the gateway's certificate, and the broker's user list": (
+        "请检查 centre.username、password_file 或网关证书，以及消息代理的用户列表"
+    ),
+    "the broker's access list must let this gateway write below its own topic": (
+        "消息代理的访问控制须允许本网关向自己的主题发布"
+    ),
+    "is this the port of an MQTT broker, and is TLS (mqtts://) wanted there?": (
+        "请确认这是 MQTT 消息代理的端口，以及是否需要 TLS（mqtts://）"
+    ),
+    "the broker may be overloaded": "消息代理可能过载",
+    # the journal
+    "database or disk is full": "磁盘或日志已满",
+    "disk I/O error": "磁盘读写出错",
+    "the disk has not answered for {} s": "磁盘已 {} 秒没有响应",
+    "Check the journal's disk; a worn SD card does this.": "请检查存放日志的磁盘；SD 卡老化会出现这种情况",
+    "Free space on the journal's disk, or restore the link to the centre.": (
+        "请清理存放日志的磁盘，或恢复与综治中心的连接"
+    ),
+    "Restore the link to the centre, or give the journal more room (storage.max_mb).": (
+        "请恢复与综治中心的连接，或增大 storage.max_mb"
+    ),
+    "Check the journal's disk and the rights of its folder.": "请检查存放日志的磁盘和目录权限",
+    # anything
+    "a bug in Gatehouse, not in the installation: it is tried again by itself; send the log to the maintainers": (
+        "程序错误，与安装无关：会自动重试；请把日志发给维护人员"
+    ),
+}  # fmt: skip
+"""`{}` stands for whatever the sentence names, in the same order in both."""
