@@ -281,6 +281,10 @@ class Agent:
         return {
             "version": VERSION,
             "gateway": {"id": gateway.id, "zh": gateway.name.zh, "en": gateway.name.en},
+            "names": {
+                thing.id: {"zh": thing.name.zh, "en": thing.name.en}
+                for thing in (*self._settings.doors, *self._settings.sensors, *self._settings.cameras)
+            },
             "boot": self._boot,
             "time_trusted": self._clock.utc() is not None,
             "link": {
