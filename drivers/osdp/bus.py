@@ -1,11 +1,12 @@
 """The half-duplex wire: one exchange at a time, with the pause the standard wants before each command."""
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 from drivers.base import Clock
-from drivers.line import Line
+from drivers.line import Line, SerialLine
+from drivers.osdp.config import OsdpBus
 from drivers.osdp.frames import MAX_LENGTH, Deframer, Frame
-from drivers.osdp.outage import LIGHT_S
 from drivers.osdp.reader import ReaderLink
 
 TIMEOUT_S = 0.2
@@ -13,6 +14,13 @@ TIMEOUT_S = 0.2
 
 _GAP_BYTES = 2  # the line is idle so long before each command, for converters to notice
 _SLACK_S = 0.02  # between bytes that arrive in clumps
+
+OpenLine: TypeAlias = Callable[[OsdpBus, Clock], Line]
+
+
+def open_serial(config: OsdpBus, clock: Clock) -> Line:
+    """Raises: LinkError."""
+    return SerialLine(config.id, config.port, config.baud, clock)
 
 
 class Bus:
@@ -32,8 +40,8 @@ class Bus:
         """Send what the reader is due, and wait for its reply. Raises: LinkError."""
         await self.exchange(link, link.outgoing())
 
-    async def exchange(self, link: ReaderLink, wire: bytes, *, light: bool = False) -> None:
-        """Send, and tell the reader's state what came of it; a light try waits only for a prompt reader.
+    async def exchange(self, link: ReaderLink, wire: bytes, wait_s: float = TIMEOUT_S) -> None:
+        """Send, and tell the reader's state what came of it. `wait_s` is for the first byte of the reply.
 
         Raises: LinkError.
         """
@@ -44,7 +52,7 @@ class Bus:
         self._deframer.clear()
         self._line.write(wire)
         sent_s = self._clock.mono_s() + len(wire) * self._byte_s
-        frame, first_s = await self._reply(link, sent_s + (LIGHT_S if light else TIMEOUT_S))
+        frame, first_s = await self._reply(link, sent_s + wait_s)
         now = self._clock.mono_s()
         self._idle_s = max(sent_s, self._line.read_mono_s)
         if frame is None:

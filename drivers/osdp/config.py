@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
 from drivers.base import Confined, Cue, Slug
 
+Baud: TypeAlias = Literal[9600, 19200, 38400, 57600, 115200, 230400]
 DisplayText = Annotated[str, Field(pattern=r"^[ -~]{1,32}$")]
 Identity = Annotated[str, Field(pattern=r"^[0-9a-f]{6}-[0-9a-f]{2}-[0-9a-f]{8}$")]
 
@@ -37,6 +38,6 @@ class OsdpBus(Confined):
     id: Slug
     port: str
     """Serial port, best by its stable name: /dev/serial/by-path/… or /dev/serial/by-id/…"""
-    baud: Literal[9600, 19200, 38400, 57600, 115200, 230400] = 9600
+    baud: Baud = 9600
     poll_interval_s: Annotated[float, Field(ge=0.01, le=1.0)] = 0.05
     readers: Annotated[tuple[OsdpReader, ...], Field(min_length=1)]

@@ -8,10 +8,8 @@ delays a card; a bus whose cycle takes longer than the poll interval never rests
 import asyncio
 import logging
 import re
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeAlias
 
 from drivers.base import (
     Backoff,
@@ -25,11 +23,12 @@ from drivers.base import (
     Signal,
     Status,
 )
-from drivers.line import Line, SerialLine
-from drivers.osdp.bus import Bus
+from drivers.line import Line
+from drivers.osdp.bus import TIMEOUT_S, Bus, OpenLine, open_serial
 from drivers.osdp.config import OsdpBus, OsdpReader, SecureChannel
 from drivers.osdp.frames import Frame
 from drivers.osdp.keys import promote, read_keys
+from drivers.osdp.outage import LIGHT_S
 from drivers.osdp.reader import Phase, ReaderLink
 
 _FEEDBACK = 2  # commands to each reader in a cycle, such as LED and buzzer
@@ -38,14 +37,7 @@ _RELEASE_S = 0.6  # for the outputs' safe state at the end
 _KEY_S = 5.0  # between looks for a key file that is missing, or holds another key than the reader
 _OUTPUT = re.compile(r"output-(\d{1,2})")
 
-OpenLine: TypeAlias = Callable[[OsdpBus, Clock], Line]
-
 _log = logging.getLogger(__name__)
-
-
-def open_serial(config: OsdpBus, clock: Clock) -> Line:
-    """Raises: LinkError."""
-    return SerialLine(config.id, config.port, config.baud, clock)
 
 
 class OsdpControlPanel:
@@ -159,7 +151,7 @@ class OsdpControlPanel:
             return
         self._probed += 1
         link = due[self._probed % len(due)]
-        await bus.exchange(link, link.outgoing(), light=not link.outage.full_wait(now))
+        await bus.exchange(link, link.outgoing(), TIMEOUT_S if link.outage.full_wait(now) else LIGHT_S)
         if link.phase is not Phase.OFFLINE:
             await self._turn(bus, link)
 

@@ -58,6 +58,10 @@ class Trust:
             _log.warning("%s: is %s and was to be %s", self._reader, identity.pin, self._expected)
         self._points.fact("identity-changed", changed, now)
 
+    def forget_identity(self) -> None:
+        """Whoever wants to know it waits for the next answer."""
+        self.identity = None
+
     def proved(self, now: float) -> None:
         """Both sides hold `key`."""
         key = self._keys[self._at]
