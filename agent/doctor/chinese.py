@@ -175,6 +175,40 @@ _SENTENCES = {
         "请恢复与综治中心的连接，或增大 storage.max_mb"
     ),
     "Check the journal's disk and the rights of its folder.": "请检查存放日志的磁盘和目录权限",
+    "another process has it open": "已被另一个进程打开",
+    "Name a folder this user may write to (storage.folder), or give it the rights.": (
+        "请指定服务用户可写的目录（storage.folder），或授予写权限"
+    ),
+    "Stop the other gatehouse (systemctl stop gatehouse), or name another storage.folder.": (
+        "请停止另一个 gatehouse（systemctl stop gatehouse），或指定其他 storage.folder"
+    ),
+    # TLS
+    "{}: the broker's certificate is not accepted: {}": "{}：不接受消息代理的证书：{}",
+    "{} hung up during the TLS handshake": "{} 在 TLS 握手时断开",
+    "{}: TLS failed: {}": "{}：TLS 失败：{}",
+    "certificate or key cannot be used: {}": "证书或密钥不可用：{}",
+    "centre.ca_file must hold the CA that signed it, and centre.broker the name in it; "
+    "check the gateway's clock if it says expired or not yet valid": (
+        "centre.ca_file 须为签发该证书的 CA，centre.broker 须为证书中的名称；若提示过期或尚未生效，请检查网关时钟"
+    ),
+    "does this port speak TLS? usually 8883": "该端口是否支持 TLS？通常为 8883",
+    "wrong port? TLS brokers usually listen on 8883": "端口是否有误？TLS 消息代理通常使用 8883",
+    "the broker may want a client certificate: centre.cert_file and key_file": (
+        "消息代理可能要求客户端证书：centre.cert_file 和 key_file"
+    ),
+    "the broker may want a client certificate that it knows: centre.cert_file and key_file": (
+        "消息代理可能要求其认可的客户端证书：centre.cert_file 和 key_file"
+    ),
+    "centre.ca_file, cert_file and key_file must be PEM, and the key must belong to the certificate": (
+        "centre.ca_file、cert_file 和 key_file 须为 PEM 格式，密钥须与证书匹配"
+    ),
+    # the command line
+    "no agent answers at {}": "网关程序没有运行（{} 没有应答）",
+    "start it: systemctl start gatehouse, then: journalctl -u gatehouse": (
+        "启动：systemctl start gatehouse，然后查看：journalctl -u gatehouse"
+    ),
+    "{} may not be read": "没有权限读取 {}",
+    "run it as root, or as a member of the group gatehouse": "请以 root 或 gatehouse 组成员运行",
     # anything
     "a bug in Gatehouse, not in the installation: it is tried again by itself; send the log to the maintainers": (
         "程序错误，与安装无关：会自动重试；请把日志发给维护人员"

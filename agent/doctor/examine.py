@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from agent.doctor import files, hardware, network
+from agent.doctor.chinese import both
 from agent.doctor.findings import Finding, Level, bad, ok, warn
 from agent.doctor.running import running
 from agent.settings import Inspection, Problem, Settings, inspect
@@ -62,13 +63,7 @@ async def _agent(folder: Path, clock: Clock, ask: Ask) -> list[Finding]:
     try:
         snapshot = await ask(folder, clock)
     except GatehouseError as err:
-        return [
-            warn(
-                _AGENT,
-                Words(str(err), f"没有正在运行的网关程序：{err}"),
-                Words(err.hint, f"启动：systemctl start gatehouse。{err.hint}"),
-            )
-        ]
+        return [warn(_AGENT, both(str(err)), both(err.hint))]
     amiss = [finding for finding in running(snapshot) if finding.level is Level.BAD]
     return [ok(_AGENT, "is running", "正在运行"), *amiss]
 

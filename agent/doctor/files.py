@@ -125,7 +125,9 @@ def cards(settings: Settings) -> Iterator[Finding]:
             Words(hint, "请用 gatehouse card 录入卡片，或从备份恢复名单及其密钥"),
         )
         return
-    yield secret(key_path(path), _CARDS) or ok(_CARDS, f"{count} cards in {path}", f"{path} 中有 {count} 张卡")
+    yield secret(key_path(path), _CARDS) or ok(
+        _CARDS, f"{count} card{'' if count == 1 else 's'} in {path}", f"{path} 中有 {count} 张卡"
+    )
 
 
 def model(settings: Settings) -> Iterator[Finding]:

@@ -127,12 +127,11 @@ def _chip(config: GpioChip) -> Finding:
             )  # fmt: skip
         except OSError:
             labels.append(f"{path} (no GPIO chip)")
-    found = ", ".join(labels) or "-"
-    return bad(
-        area,
-        Words(f"there is no GPIO chip {config.chip}", f"没有 GPIO 芯片 {config.chip}"),
-        Words(f"name a chip of this machine (gpiodetect): {found}", f"请指定本机的芯片（gpiodetect）：{found}"),
-    )
+    found = ", ".join(labels)
+    cure = Words(f"name a chip of this machine (gpiodetect): {found}", f"请指定本机的芯片（gpiodetect）：{found}")
+    if not found:
+        cure = Words("this machine has no GPIO chip; see: dmesg", "本机没有 GPIO 芯片；请查看 dmesg")
+    return bad(area, Words(f"there is no GPIO chip {config.chip}", f"没有 GPIO 芯片 {config.chip}"), cure)
 
 
 def _lines(config: GpioChip, chip: "gpiod.Chip", area: Words) -> Finding:

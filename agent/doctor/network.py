@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from agent.doctor.chinese import both
 from agent.doctor.findings import Finding, bad, ok, warn
 from agent.settings import Camera, Settings
-from agent.uplink.dial import Cause, Target, explain
+from agent.uplink.dial import Target, explain
 from agent.words import Words
 from drivers.base import Clock
 
@@ -19,14 +20,6 @@ _BROKER = Words("broker", "消息代理")
 _OWN = Words("gateway certificate", "网关证书")
 _STEP_S = 4.0
 _SOON = timedelta(days=30)
-
-_IN_CHINESE = {
-    Cause.CONFIGURED: Words("certificate, key or address is wrong", "证书、密钥或地址不正确"),
-    Cause.UNREACHABLE: Words("cannot be reached", "无法连接（名称解析、端口或网络）"),
-    Cause.TIMEOUT: Words("does not answer", "没有应答"),
-    Cause.CLOSED: Words("hangs up", "连接被对方关闭"),
-}
-_OTHERWISE = Words("does not work", "不可用")
 
 
 async def broker(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
@@ -52,12 +45,7 @@ async def broker(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
             reader, writer = await asyncio.open_connection(target.host, target.port, ssl=context)
     except (OSError, ValueError) as err:
         failed = explain(err, target)
-        said = _IN_CHINESE.get(failed.cause, _OTHERWISE)
-        yield bad(
-            _BROKER,
-            Words(failed.reason, f"{target} {said.zh}：{failed.reason}"),
-            Words(failed.hint, f"请检查 [centre] 的配置与网络。{failed.hint}"),
-        )
+        yield bad(_BROKER, both(failed.reason), both(failed.hint))
         return
     session = writer.get_extra_info("ssl_object")
     writer.close()

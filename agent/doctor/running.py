@@ -55,9 +55,8 @@ def _link(link: Mapping[str, Any]) -> Finding:
                 Words("wait a moment; events are kept meanwhile", "请稍候，事件暂存在本地"),
             )
         case _:
-            kept = Words("; events are kept until then", "；此前事件保存在本地")
-            cure = both(link["hint"] or "trying again")
-            return bad(_LINK, both(link["reason"]), Words(cure.en + kept.en, cure.zh + kept.zh))
+            what, kept = both(link["reason"]), Words("; events are kept meanwhile", "；事件暂存在本地")
+            return bad(_LINK, Words(what.en + kept.en, what.zh + kept.zh), both(link["hint"] or "trying again"))
 
 
 def _journal(journal: Mapping[str, Any], lanes: Mapping[str, Any]) -> Finding:

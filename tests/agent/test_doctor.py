@@ -126,8 +126,8 @@ def test_status_of_a_good_day_is_short_and_plain(lang: Lang, lines: Sequence[str
         ),
         (
             {"link": {"phase": "down", "reason": "no answer", "hint": "check the cable", "protocol": None}},
-            "    → check the cable; events are kept until then",
-            "此前事件保存在本地",
+            "✗ centre: no answer; events are kept meanwhile",
+            "✗ 综治中心：没有应答；事件暂存在本地",
         ),
         (
             {"doors": {"gate": {"unlocked": False, "open": True, "forced": True, "held": False}}},
