@@ -8,6 +8,7 @@ the loop's thread, without locks; `record` and the other hooks take what they ar
 import heapq
 import itertools
 import math
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ class _Slot:
     id: str
     group: Group
     safe: tuple[Output, ...]
-    state: Any = None  # known to the rule alone
+    state: Any = None  # known to the rule alone; None before its start
     wake_at: float | None = None
     begun_s: float = 0.0
     failed: bool = False
@@ -88,6 +89,9 @@ class Compound:
         self._timer_order = itertools.count()
         self._latest: dict[PointRef, Reading] = {}
         self._states: dict[DeviceId, Status] = {}
+        self._told: deque[Reading] = deque()
+        self._facts: dict[PointRef, Reading] = {}
+        """What rules last told one another, truth values only: a name that was told is not kept."""
         self._decided: list[Event] = []
 
     # ------------------------------------------------------------ in
@@ -164,6 +168,7 @@ class Compound:
         self._remember(given)
         for slot in self._routes.get(_address(given), ()):
             self._step(slot, given, now)
+            self._pass_on(now)
         self._flush()
         if isinstance(given, Status):
             self._on_status(given)
@@ -174,7 +179,7 @@ class Compound:
         return Moment(self._clock.mono_s(), self._clock.utc())
 
     def _step(self, slot: _Slot, given: Input, now: Moment) -> None:
-        if not slot.failed:
+        if not slot.failed and slot.state is not None:
             self._carry_out(slot, lambda: slot.rule.step(slot.state, given, now), now)
 
     def _begin(self, slot: _Slot, now: Moment) -> None:
@@ -182,12 +187,13 @@ class Compound:
         slot.failed, slot.begun_s = False, now.mono_s
         self._carry_out(slot, lambda: slot.rule.start(now), now)
         known: list[Input] = [s for device, s in self._states.items() if device in slot.rule.devices]
-        known += [r for ref, r in self._latest.items() if ref in slot.rule.points]
+        known += [r for facts in (self._latest, self._facts) for ref, r in facts.items() if ref in slot.rule.points]
         for given in known:
             self._step(slot, given, now)
+        self._pass_on(now)
 
     def _carry_out(self, slot: _Slot, ask: Callable[[], Step[Any]], now: Moment) -> None:
-        """Move the outputs at once; what is to be recorded waits for `_flush`."""
+        """Move the outputs at once; what is to be told or recorded waits for `_pass_on` and `_flush`."""
         step: Step[Any] | None = None
         with Boundary(f"rule {slot.id}", lambda problem: self._fail(slot, problem, now)):
             step = ask()
@@ -198,6 +204,7 @@ class Compound:
         for action in step.actions:
             self._outputs.apply(action)
         self._decided += step.events
+        self._told += step.tells
 
     def _fail(self, slot: _Slot, problem: str, now: Moment) -> None:
         if now.mono_s - slot.begun_s >= WELL_AFTER_S:
@@ -210,6 +217,15 @@ class Compound:
             slot.reported = True
             data = {"rule": slot.group.value, "reason": problem}
             self._decided.append(Event(Kind.RULE_FAULT, slot.id, now.mono_s, data))
+
+    def _pass_on(self, now: Moment) -> None:
+        """Give the rules what others told, at once: no other rule decides before it knows."""
+        while self._told:
+            fact = self._told.popleft()
+            if isinstance(fact.value, bool):
+                self._facts[fact.ref] = fact
+            for slot in self._routes.get(fact.ref, ()):
+                self._step(slot, fact, now)
 
     def _flush(self) -> None:
         """Record what was decided, after everything it moved has been moved."""
@@ -249,6 +265,7 @@ class Compound:
                 self._begin(slot, now)
             else:
                 self._step(slot, Tick(), now)
+                self._pass_on(now)
         self._flush()
 
     async def _rest(self) -> None:

@@ -255,6 +255,7 @@ class Cue(StrEnum):
 
     GRANTED = "granted"
     DENIED = "denied"
+    PIN = "pin"  # the card is good, the PIN is awaited
     IDLE = "idle"
 
 

@@ -20,7 +20,7 @@ INPUTS = 2
 OUTPUTS = 2
 _VENDOR, _MODEL, _FIRMWARE = 0x00CAFE, 0x10, 0x00010203
 _REFRESHES = 3  # refreshes in which libosdp takes a command and answers it
-_GREEN = 2
+_GREEN, _AMBER = 2, 3
 _CAPABILITIES = (
     (osdp_sys.CAP_CONTACT_STATUS_MONITORING, 1, INPUTS),
     (osdp_sys.CAP_OUTPUT_CONTROL, 1, OUTPUTS),
@@ -64,7 +64,7 @@ class Seen:
             return None
         if not self.values["temporary"]:
             return Cue.IDLE
-        return Cue.GRANTED if self.values["on_color"] == _GREEN else Cue.DENIED
+        return {_GREEN: Cue.GRANTED, _AMBER: Cue.PIN}.get(self.values["on_color"], Cue.DENIED)
 
 
 class SimReader:

@@ -2,18 +2,22 @@
 
 from agent.rules.devices import DeviceRule
 from agent.rules.doors import Access, DoorRule
+from agent.rules.readers import ReaderRule
 from agent.rules.sensors import SensorRule
 from agent.rules.step import AnyRule
 from agent.rules.zones import ZoneRule
+from agent.schedules import Schedules
 from agent.settings import Settings
-from drivers.base import DeviceId
+from agent.settings.inventory import readers
+from drivers.base import DeviceId, PointRef
 from drivers.modbus import ModbusBus
 from drivers.osdp.config import OsdpBus
 
 
 def build_rules(settings: Settings, access: Access) -> tuple[AnyRule, ...]:
     """Doors first: where one reading reaches several rules, they act before the others decide."""
-    doors = (DoorRule(door, access) for door in settings.doors)
+    calendar = Schedules.of(settings)
+    doors = (DoorRule(door, access, calendar) for door in settings.doors)
     sensors = (SensorRule(sensor) for sensor in settings.sensors)
     zones = (
         ZoneRule(zone, DeviceId(camera.id), (camera.picture.width, camera.picture.height))
@@ -21,7 +25,13 @@ def build_rules(settings: Settings, access: Access) -> tuple[AnyRule, ...]:
         for zone in camera.zones
     )
     devices = (DeviceRule(device) for device in device_ids(settings))
-    return (*doors, *sensors, *zones, *devices)
+    return (*doors, *_readers(settings), *sensors, *zones, *devices)
+
+
+def _readers(settings: Settings) -> tuple[ReaderRule, ...]:
+    watched = frozenset(PointRef(sensor.point) for sensor in settings.sensors)
+    serves = {door.reader: door.id for door in reversed(settings.doors)}
+    return tuple(ReaderRule(DeviceId(name), serves.get(name, name), watched) for name in readers(settings))
 
 
 def device_ids(settings: Settings) -> tuple[DeviceId, ...]:

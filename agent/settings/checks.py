@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
-from agent.settings import calendar, inventory, surroundings, wiring
+from agent.settings import calendar, doors, inventory, surroundings, wiring
 from agent.settings.inventory import Nature
 from agent.settings.models import Door, Sensor, Settings
 from agent.settings.problems import Finding, KeyPath
@@ -27,6 +27,7 @@ def problems(settings: Settings) -> Iterator[Finding]:
     yield from wiring.problems(settings)
     yield from surroundings.problems(settings)
     yield from calendar.problems(settings)
+    yield from doors.problems(settings)
 
 
 def _ids_once(settings: Settings) -> Iterator[Finding]:
@@ -79,10 +80,11 @@ def _doors(settings: Settings) -> Iterator[Finding]:
 
 def _wires(door: Door) -> Iterator[tuple[str, str, Nature]]:
     yield "lock", door.lock, Nature.OUTPUT
-    if door.contact is not None:
-        yield "contact", door.contact, Nature.TRUTH
-    if door.rex is not None:
-        yield "rex", door.rex, Nature.TRUTH
+    if door.sounder is not None:
+        yield "sounder", door.sounder, Nature.OUTPUT
+    for key in ("contact", "rex", "fire", "fire_reset"):
+        if (ref := getattr(door, key)) is not None:
+            yield key, ref, Nature.TRUTH
 
 
 def _names(points: dict[str, Nature], place: KeyPath, ref: str, nature: Nature) -> Iterator[Finding]:

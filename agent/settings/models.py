@@ -52,8 +52,25 @@ class FailMode(StrEnum):
     SAFE = "safe"  # unlocked without power
 
 
+class Relock(StrEnum):
+    OPEN = "open"  # as soon as somebody opens the door
+    CLOSE = "close"  # once the door has closed behind somebody
+
+
+class PinMode(StrEnum):
+    NONE = "none"
+    CARD_AND_PIN = "card-and-pin"
+
+
+class NoClock(StrEnum):
+    """What holds for a card that is bound to a schedule while the time is not trusted."""
+
+    IGNORE_SCHEDULE = "ignore_schedule"
+    DENY = "deny"
+
+
 class Door(Confined):
-    """Points are named `device/point`; `lock` is a GPIO output that is on while the door is unlocked."""
+    """Points are named `device/point`; `lock` is an output that is on while the door is unlocked."""
 
     id: Slug
     name: Name
@@ -63,9 +80,36 @@ class Door(Confined):
     """Input that is True while the door is open."""
     rex: str | None = None
     """Input that is True while somebody requests to exit."""
+    rex_unlocks: bool = True
+    """False where a handle opens the door from within: the request then only keeps opening from being forcing."""
+    fire: str | None = None
+    """Input that is True while the fire alarm panel asks for release; latched."""
+    fire_reset: str | None = None
+    """Input of the key switch that ends the fire latch once the alarm has cleared."""
+    sounder: str | None = None
+    """Output that sounds before and while the door is held open."""
     unlock_s: Annotated[float, Field(ge=1, le=300)] = 5.0
+    extended_s: Annotated[float, Field(ge=1, le=300)] = 15.0
+    """Unlocked this long for holders who need more time; added to `held_s` for them."""
+    relock: Relock = Relock.CLOSE
     held_s: Annotated[float, Field(ge=1, le=3600)] = 30.0
+    pre_alarm_s: Annotated[float, Field(ge=0, le=600)] = 0.0
+    """Warned this long before the door counts as held; 0: no warning."""
     fail: FailMode = FailMode.SECURE
+    free_access: str | None = None
+    """Schedule in which the door stays unlocked; without effect while the time is not trusted."""
+    no_clock: NoClock = NoClock.IGNORE_SCHEDULE
+    interlock: str | None = None
+    """Door that must be closed and locked before this one is unlocked; it names this one too. Never hinders egress."""
+    area: Slug | None = None
+    """Doors of one area share their anti-passback; left out, the door is an area of its own."""
+    anti_passback_s: Annotated[float, Field(ge=0, le=86400)] = 0.0
+    """A card that has passed is refused for this long; 0: never."""
+    pin: PinMode = PinMode.NONE
+    pin_timeout_s: Annotated[float, Field(ge=3, le=60)] = 15.0
+    max_wrong: Annotated[int, Field(ge=1, le=20)] = 5
+    """So many wrong PINs, each within `lockout_s` of the one before, lock the reader."""
+    lockout_s: Annotated[float, Field(ge=5, le=3600)] = 60.0
     grid: str | None = None
 
 

@@ -98,6 +98,7 @@ class _Colour(IntEnum):
     OFF = 0
     RED = 1
     GREEN = 2
+    AMBER = 3
 
 
 def output(number: int, *, on: bool, for_s: float | None = None) -> Command:
@@ -126,11 +127,15 @@ def keyset(key: bytes) -> Command:
 
 
 def cue_commands(cue: Cue) -> tuple[Command, ...]:
-    """LED and buzzer for a cue. Steady red at rest; green for 3 s and one beep; blinking red and three beeps."""
+    """LED and buzzer for a cue. Steady red at rest; green for 3 s and one beep; blinking red and three
+    beeps; blinking amber and a short beep while the PIN is awaited.
+    """
     if cue is Cue.GRANTED:
         return _led(2, on=10, off=0, colour=_Colour.GREEN, timer=30), _buzzer(on=2, off=1, count=1)
     if cue is Cue.DENIED:
         return _led(2, on=2, off=2, colour=_Colour.RED, timer=20), _buzzer(on=1, off=1, count=3)
+    if cue is Cue.PIN:
+        return _led(2, on=5, off=5, colour=_Colour.AMBER, timer=150), _buzzer(on=1, off=0, count=1)
     return (_led(1, on=0, off=0, colour=_Colour.OFF, timer=0),)
 
 
