@@ -62,6 +62,17 @@ def _parser() -> argparse.ArgumentParser:
     models = commands.add_parser("models", help="list and verify the detection models")
     models.add_argument("do", choices=("list", "verify"))
     models.set_defaults(act=_models)
+    reader = commands.add_parser("reader", help="find OSDP readers and give them keys, with the service stopped")
+    reader.add_argument("do", choices=("scan", "install", "rotate"))
+    reader.add_argument("file", type=Path)
+    reader.add_argument("name", help="the reader; for scan its bus")
+    reader.add_argument("--yes", action="store_true", help="install: the reader is confirmed already")
+    reader.add_argument(
+        "--minutes", type=float, default=2.0, help="install: speak the default key no longer; default 2"
+    )
+    reader.add_argument("--every-baud", action="store_true", help="scan: try every baud rate, 8 s each")
+    reader.add_argument("--lang", choices=tuple(Lang), type=Lang, default=language(os.environ))
+    reader.set_defaults(act=_reader)
     for name, text in (("simulate", "bring up a compound on simulated wires and play a scenario"),
                        ("demo", "a day in the simulated compound, narrated")):  # fmt: skip
         commands.add_parser(name, help=text, add_help=False)
@@ -151,6 +162,18 @@ def _card(options: argparse.Namespace) -> int:
         add_card(path, card, holder=options.add, doors=tuple(options.door))
     print("done; restart the service to use the new list")
     return 0
+
+
+def _reader(options: argparse.Namespace) -> int:
+    from agent.keying import install_key, rotate_key, scan_bus
+
+    clock = SystemClock()
+    if options.do == "scan":
+        return scan_bus(options.file, options.name, clock, options.lang, every_baud=options.every_baud)
+    if options.do == "rotate":
+        return rotate_key(options.file, options.name, clock, options.lang)
+    limit_s = 60 * min(10.0, max(0.1, options.minutes))
+    return install_key(options.file, options.name, clock, options.lang, limit_s=limit_s, confirmed=options.yes)
 
 
 def _models(options: argparse.Namespace) -> int:
