@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import getpass
 import logging
 import os
 import sys
@@ -10,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from agent.secrecy import forbid_core_dumps
 from agent.words import Lang, language
 from drivers.base import ConfigError, GatehouseError, SystemClock
 
@@ -23,7 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given[:1] and given[0] in _SIMULATORS:
         # The agent never imports its simulators; they are another program of the same package.
         os.execv(sys.executable, [sys.executable, "-m", "simulators", *given])  # noqa: S606 - our own interpreter
-    options = _parser().parse_args(given)
+    options = _parser(given[0] if given else "").parse_args(given)
+    forbid_core_dumps()
     try:
         return int(options.act(options))
     except GatehouseError as error:
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(first: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="gatehouse", description="The gateway agent of a residential compound.")
     parser.add_argument("--version", action="version", version=f"gatehouse {version('gatehouse-agent')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -54,11 +55,11 @@ def _parser() -> argparse.ArgumentParser:
     command("status", _status, "say what the running agent sees and does")
     command("doctor", _doctor, "say what works on this machine, what does not, and the cure")
     command("safe-outputs", _safe_outputs, "put every output into its safe state (the service calls it after a crash)")
-    card = command("card", _card, "add or remove a card of the local list; the number is asked for, never an argument")
-    card.add_argument("--add", metavar="HOLDER", help="holder reference of the card to add")
-    card.add_argument("--remove", action="store_true", help="remove the card")
-    card.add_argument("--door", action="append", default=[], help="a door it opens; none means all")
-    card.add_argument("--bits", type=int, default=26, help="length of the card's number (26, 34, 37); default 26")
+    card = commands.add_parser("card", help="the local card list: list, add, remove, import")
+    if first == "card":  # the running agent has no use for it
+        from agent.card_commands import add_arguments
+
+        add_arguments(card, DEFAULT_FILE, language(os.environ))
     models = commands.add_parser("models", help="list and verify the detection models")
     models.add_argument("do", choices=("list", "verify"))
     models.set_defaults(act=_models)
@@ -134,33 +135,6 @@ def _safe_outputs(options: argparse.Namespace) -> int:
     for device in load(options.file).devices:
         if isinstance(device, GpioChip):
             put_outputs_safe(device)
-    return 0
-
-
-def _card(options: argparse.Namespace) -> int:
-    from agent.credentials import add_card, remove_card
-    from agent.settings import load
-    from drivers.base import Card
-
-    settings = load(options.file)
-    path = settings.access.credentials_file
-    if path is None:
-        raise ConfigError("the compound has no credentials_file", hint="set access.credentials_file in its file")
-    unknown = set(options.door) - {door.id for door in settings.doors}
-    if unknown:
-        known = ", ".join(door.id for door in settings.doors)
-        raise ConfigError(f"no such door: {', '.join(sorted(unknown))}", hint=f"the compound has: {known}")
-    if bool(options.add) == options.remove:
-        raise ConfigError("say either --add HOLDER or --remove", hint="gatehouse card FILE --add 3-502 --door gate")
-    number = getpass.getpass("card number: ") if sys.stdin.isatty() else sys.stdin.readline().strip()
-    if not number.isdecimal() or int(number) >> options.bits:
-        raise ConfigError(f"that is no number of {options.bits} bits", hint="type the digits, or give --bits")
-    card = Card(options.bits, int(number))
-    if options.remove:
-        remove_card(path, card)
-    else:
-        add_card(path, card, holder=options.add, doors=tuple(options.door))
-    print("done; restart the service to use the new list")
     return 0
 
 

@@ -25,10 +25,10 @@ from agent.credentials.credential import (
     card_digest,
     pin_digest,
 )
+from agent.credentials.numbers import MAX_BITS
 from agent.credentials.problem import problem
 from drivers.base import Card, GatehouseError
 
-MAX_BITS = 512
 MAX_CHANGE_BYTES = 64 << 20
 Version = Annotated[int, Field(ge=1, lt=1 << 53)]
 Salt = Annotated[str, Field(pattern=r"^[0-9a-f]{32,64}$")]

@@ -18,7 +18,7 @@ PIN_PATTERN = r"^[0-9]{4,8}$"
 Holds: TypeAlias = Callable[[str, datetime], bool]
 """Whether a schedule holds at a time."""
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-HolderText = Annotated[str, Field(min_length=1, max_length=60)]
+HolderText = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Names = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=40)], ...], Field(min_length=1, max_length=200)]
 
 
