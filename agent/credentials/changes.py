@@ -11,10 +11,20 @@ card even when the change holds a single one.
 """
 
 import hashlib
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from agent.credentials.credential import (
     PIN_PATTERN,
@@ -30,6 +40,14 @@ from agent.credentials.problem import problem
 from drivers.base import Card, GatehouseError
 
 MAX_CHANGE_BYTES = 64 << 20
+
+
+def _time(given: object) -> object:
+    """Pydantic would take the digits of a number for seconds since 1970."""
+    return datetime.fromisoformat(given) if isinstance(given, str) else given
+
+
+Time = Annotated[AwareDatetime, BeforeValidator(_time)]
 Version = Annotated[int, Field(ge=1, lt=1 << 53)]
 Salt = Annotated[str, Field(pattern=r"^[0-9a-f]{32,64}$")]
 Pin = Annotated[str, Field(pattern=PIN_PATTERN)]
@@ -86,8 +104,8 @@ class Entry(CardNumber):
     holder: HolderText
     doors: Names | None = None
     schedules: Names | None = None
-    valid_from: AwareDatetime | None = None
-    valid_until: AwareDatetime | None = None
+    valid_from: Time | None = None
+    valid_until: Time | None = None
     extended: bool = False
     exempt: bool = False
     pin: Pin | None = Field(default=None, repr=False)
@@ -122,7 +140,7 @@ class Base(_Secretive):
 class _Change(_Secretive):
     version: Version
     salt: Salt = Field(repr=False)
-    issued: AwareDatetime | None = None
+    issued: Time | None = None
     """When it was made, by a clock that its signer answers for."""
 
 
@@ -149,7 +167,7 @@ def parse_change(raw: bytes) -> Snapshot | Delta:
     if len(raw) > MAX_CHANGE_BYTES:
         raise ChangeRefused(Refusal.MALFORMED, f"a change of {len(raw)} bytes", hint=hint)
     try:
-        return _CHANGE.validate_json(raw)
+        return _CHANGE.validate_json(raw, strict=True)
     except ValidationError as err:
         raise ChangeRefused(Refusal.MALFORMED, f"the change is malformed: {problem(err)}", hint=hint) from None
 

@@ -13,5 +13,5 @@ def problem(err: ValidationError) -> str:
     """The first problem. A key is shown only when it looks like a name: it may be a card as well."""
     first = err.errors(include_input=False, include_url=False, include_context=False)[0]
     parts = [str(part) if isinstance(part, int) or _NAME.fullmatch(part) else "…" for part in first["loc"]]
-    said = "is not a choice here" if first["type"] in _TELLING else first["msg"]
+    said = "is not valid here" if first["type"] in _TELLING else first["msg"]
     return f"{'.'.join(parts)}: {said}" if parts else said

@@ -187,7 +187,7 @@ def test_the_same_pin_on_two_cards_is_kept_differently(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("pin", "duress", "said"),
-    [("123", None, "pin"), ("123456789", None, "pin"), ("12a4", None, "pin"), ("2580", "2580", "choice")],
+    [("123", None, "pin"), ("123456789", None, "pin"), ("12a4", None, "pin"), ("2580", "2580", "not valid")],
 )
 def test_a_bad_pin_is_refused_and_not_shown(path: Path, pin: str, duress: str | None, said: str) -> None:
     with pytest.raises(ConfigError, match=said) as caught:
