@@ -51,6 +51,9 @@ _SENTENCES = {
     "no answer": "没有应答",
     "check its power and the bus wires, its address and the baud rate": "请检查供电、总线接线、地址和波特率",
     "wrong key: reader and key_file do not hold the same": "密钥错误：读卡器与 key_file 中的密钥不一致",
+    "put the reader's own SCBK into its key_file, or key the reader anew: gatehouse reader install": (
+        "请将读卡器自己的 SCBK 写入 key_file，或重新设置密钥：gatehouse reader install"
+    ),
     "it uses the default key, which everybody knows": "读卡器仍在使用人人皆知的默认密钥",
     "put the reader's own SCBK into its key_file, or key the reader anew": (
         "请将读卡器自己的 SCBK 写入 key_file，或重新给读卡器设置密钥"
@@ -127,6 +130,15 @@ _SENTENCES = {
     # cards
     "no such card list": "通行名单不存在",
     "not a card list: {}": "不是通行名单：{}",
+    "the card list is damaged": "通行名单已损坏",
+    "the card {} is on the list twice": "卡 {} 在名单中重复",
+    "written with another key than {}": "名单与密钥 {} 不匹配",
+    "the key may be read by others": "密钥可被其他用户读取",
+    "put it back from a copy": "请从备份恢复",
+    "restore it from a copy, or remove it and enter the cards again; change it by gatehouse card only": (
+        "请从备份恢复，或删除后重新录入卡片；只能用 gatehouse card 修改"
+    ),
+    "enter the first card: gatehouse card add": "请录入第一张卡：gatehouse card add",
     "the key of the card list is missing": "缺少通行名单的密钥",
     "enter the first card: gatehouse card": "请录入第一张卡：gatehouse card",
     "restore it from a copy, or remove it and enter the cards again": "请从备份恢复，或删除后重新录入卡片",
@@ -164,6 +176,10 @@ _SENTENCES = {
     ),
     "the broker may be overloaded": "消息代理可能过载",
     # the journal
+    "journal {}: database or disk is full": "日志 {}：磁盘已满",
+    "Check the disk, its free space and the rights of the folder (storage.folder).": (
+        "请检查磁盘、可用空间和目录权限（storage.folder）"
+    ),
     "database or disk is full": "磁盘或日志已满",
     "disk I/O error": "磁盘读写出错",
     "the disk has not answered for {} s": "磁盘已 {} 秒没有响应",

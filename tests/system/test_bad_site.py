@@ -127,7 +127,7 @@ async def test_damaged_card_list_and_altered_model_are_named_and_the_rest_works(
     model, cards = await fault(running, "cam-lane"), await fault(running, "credentials")
     assert "SHA-256" in model["reason"]
     assert "run: " in model["hint"]
-    assert "not a card list" in cards["reason"]
+    assert "the card list is damaged" in cards["reason"]
     assert "enter the cards again" in cards["hint"]
     status = await shown(running, Lang.EN)
     assert model["hint"] in status["cam-lane"]

@@ -42,6 +42,7 @@ async def test_full_disk_is_named_doors_work_and_nothing_promised_is_lost(
     doors_only: Settings, folder: Path, disk: Path
 ) -> None:
     async with compound(doors_only, folder) as running:
+        await running.centre.wait_for(about(Kind.AGENT_STARTED, "gateway"))
         mark, on = running.centre.mark(), False
 
         async def is_full() -> bool:
