@@ -94,7 +94,7 @@ class Uplink:
         self._wake = asyncio.Event()
         self._reader = Reader(self._schedule, journal, clock, boot, self._wake)
         self._link_task: asyncio.Task[None] | None = None
-        self._serving = False
+        self._dialling = self._serving = False
         self._stop_by: float | None = None
         self._progress_s = self._up_s = 0.0
         self._sent_s = 0.0
@@ -122,6 +122,10 @@ class Uplink:
         task = self._link_task
         if task is None:
             return
+        if self._dialling:
+            with suppress(TimeoutError):
+                async with self._clock.timeout(within_s):
+                    await asyncio.wait([task])
         if not self._serving:
             task.cancel()
         await asyncio.wait([task])
@@ -143,8 +147,10 @@ class Uplink:
             session.will(self._topics.presence, self._presence(Online.OFFLINE, stopped=False))
             up = False
             try:
+                self._dialling = True
                 await session.open(self._clock)
                 up = self._serving = True
+                self._dialling = False
                 self._versions.succeeded()
                 await self._serve(session)
                 continue
@@ -156,7 +162,7 @@ class Uplink:
                 if version is Protocol.MQTT5 and self._versions.choose(now) is Protocol.MQTT311:
                     wait_s = 0.0
             finally:
-                self._serving = False
+                self._dialling = self._serving = False
                 session.abort()
                 self._rewind()
             if self._stop_by is None:
