@@ -26,6 +26,7 @@ from simulators.agent_process import AgentProcess
 from simulators.broker import Broker
 from simulators.centre import Centre, Received
 from simulators.clips import fetch_bikes
+from simulators.door import SimDoor
 from simulators.gpio_lines import SimGpioLines
 from simulators.mjpeg import SimCamera
 from simulators.modbus_sensors import SimModbusBus
@@ -37,7 +38,6 @@ from simulators.wire import Wire
 DEVICES_OK_S = 30.0
 _LOCK_S = 10.0
 _REX_S = 0.3
-_PASSING_S = 0.4
 _ROOM_TEMPERATURE = 20.0
 
 
@@ -75,6 +75,8 @@ class SimCompound:
         self.osdp: dict[str, SimOsdpBus] = {}
         self.modbus: dict[str, SimModbusBus] = {}
         self.gpio: dict[str, SimGpioLines] = {}
+        self.doors: dict[str, SimDoor] = {}
+        """Doors whose lock and contact are lines of a chip: the leaf hangs on both."""
         self.cameras: dict[str, SimCamera] = {}
         self.file = folder / "compound.toml"
         self.agent = AgentProcess(self.file, folder / "agent.log")
@@ -91,6 +93,8 @@ class SimCompound:
             self.centre.on_received = self._on_received
             devices = [await self._simulate(stack, device) for device in self.settings.devices]
             cameras = [await self._simulate_camera(stack, camera) for camera in self.settings.cameras]
+            for door in self.settings.doors:
+                await self._hang(stack, door)
             self._write_file(devices, cameras)
             await stack.enter_async_context(self.agent)
             await self.all_devices_up()
@@ -111,11 +115,24 @@ class SimCompound:
     def tamper_reader(self, reader: str, on: bool) -> None:
         self._reader_bus(reader).tamper(reader, on)
 
+    def press(self, reader: str, keys: str) -> None:
+        self._reader_bus(reader).press(reader, keys)
+
     def move_door(self, door: str, *, opened: bool) -> None:
+        """Open a door, by force if need be, and keep it open; or let it fall shut."""
         contact = self._door(door).contact
         if contact is None:
             raise ConfigError(f"door {door} has no contact to move", hint="give it one, or leave out the step")
-        self.set_point(contact, opened)
+        if door not in self.doors:
+            self.set_point(contact, opened)
+        elif opened:
+            self.doors[door].hold_open()
+        else:
+            self.doors[door].let_go()
+
+    def push_door(self, door: str) -> None:
+        """Somebody tries the door, and passes if it gives."""
+        _named(self.doors, door, "door with lock and contact on lines").push()
 
     async def request_exit(self, door: str) -> None:
         """A press of the exit button, as long as a person's."""
@@ -133,9 +150,10 @@ class SimCompound:
             raise ConfigError(f"door {door} has no reader", hint="use request-exit there")
         self.present_card(found.reader, card)
         await self.lock_is(door, unlocked=True)
-        self.move_door(door, opened=True)
-        await self._clock.sleep(_PASSING_S)
-        self.move_door(door, opened=False)
+        self.push_door(door)
+        async with self._clock.timeout(_LOCK_S):
+            await self.doors[door].wait(is_open=True)
+            await self.doors[door].wait(is_open=False)
 
     async def lock_is(self, door: str, *, unlocked: bool) -> None:
         """Wait until the door's lock output has that state."""
@@ -247,6 +265,21 @@ class SimCompound:
         self.osdp[config.id] = await stack.enter_async_context(SimOsdpBus(wire, readers, baud=config.baud))
         return table | {"port": str(wire.path)}
 
+    async def _hang(self, stack: AsyncExitStack, door: Door) -> None:
+        """Give the door a leaf, where its lock and its contact are lines of a chip."""
+        chip, _, output = door.lock.partition("/")
+        contact = door.contact
+        config = next((d for d in self.settings.devices if d.id == chip and isinstance(d, GpioChip)), None)
+        if config is None or contact is None or contact.partition("/")[0] not in self.gpio:
+            return
+        line = next(entry for entry in config.outputs if entry.id == output)
+
+        def unlocked() -> bool:
+            return self.gpio[chip].level(line.line) is (line.active is Active.HIGH)
+
+        leaf = SimDoor(door.id, unlocked, lambda is_open: self.set_point(contact, is_open), self._clock)
+        self.doors[door.id] = await stack.enter_async_context(leaf)
+
     async def _simulate_camera(self, stack: AsyncExitStack, config: Camera) -> dict[str, object]:
         clip = Path(config.source.removeprefix("file:"))
         if not (config.source.startswith("file:") and clip.is_file()):
@@ -266,7 +299,16 @@ class SimCompound:
         credentials = self._folder / "credentials.json"
         for name, card in self._cards.items():
             if card.doors:
-                add_card(credentials, Card(card.bits, card.number), holder=name, doors=card.doors)
+                add_card(
+                    credentials,
+                    Card(card.bits, card.number),
+                    holder=name,
+                    doors=card.doors,
+                    extended=card.extended,
+                    exempt=card.exempt,
+                    pin=card.pin,
+                    duress=card.duress,
+                )
         table = self.settings.model_dump(mode="json", by_alias=True, exclude_none=True)
         table["devices"], table["cameras"] = devices, cameras
         table["access"] = {"credentials_file": str(credentials)} if credentials.exists() else {}

@@ -16,6 +16,7 @@ from simulators.scenario import (
     MoveDoor,
     NetworkStep,
     PresentCard,
+    PressKeys,
     Scenario,
     SetPoint,
     Silence,
@@ -95,10 +96,14 @@ class Player:
                 pass
             case PresentCard():
                 compound.present_card(step.reader, step.card)
+            case PressKeys():
+                compound.press(step.reader, step.keys)
             case WalkThrough():
                 await compound.walk_through(step.door, step.card)
             case MoveDoor(do="request-exit"):
                 await compound.request_exit(step.door)
+            case MoveDoor(do="push-door"):
+                compound.push_door(step.door)
             case MoveDoor():
                 compound.move_door(step.door, opened=step.do == "open-door")
             case SetPoint():

@@ -57,8 +57,18 @@ class PresentCard(_Step):
 
 
 class MoveDoor(_Step):
-    do: Literal["open-door", "close-door", "request-exit"]
+    """`open-door` opens by force and holds; `close-door` lets the door fall shut; `push-door` passes if it gives."""
+
+    do: Literal["open-door", "close-door", "push-door", "request-exit"]
     door: Slug
+
+
+class PressKeys(_Step):
+    """Keys on a reader's keypad; `#` ends a PIN, `*` clears it."""
+
+    do: Literal["press"]
+    reader: Slug
+    keys: Annotated[str, Field(pattern=r"^[0-9*#]{1,40}$")]
 
 
 class WalkThrough(_Step):
@@ -112,8 +122,8 @@ class AgentStep(_Step):
 
 
 ActionStep = Annotated[
-    PresentCard | MoveDoor | WalkThrough | SetPoint | TamperReader | Cable | Silence | Walk | NetworkStep | AgentStep
-    | Wait,
+    PresentCard | PressKeys | MoveDoor | WalkThrough | SetPoint | TamperReader | Cable | Silence | Walk | NetworkStep
+    | AgentStep | Wait,
     Field(discriminator="do"),
 ]  # fmt: skip
 
@@ -124,6 +134,11 @@ class ScenarioCard(Confined):
     number: Annotated[int, Field(ge=0)]
     bits: Annotated[int, Field(ge=1, le=128)] = 26
     doors: tuple[Slug, ...] = ()
+    pin: str | None = None
+    duress: str | None = None
+    """The PIN its holder types under threat."""
+    extended: bool = False
+    exempt: bool = False
 
 
 class Scenario(Confined):

@@ -4,6 +4,8 @@ The relay is never told to be on for longer than a pulse, however long the door 
 hang, the lock falls back within that time.
 """
 
+from dataclasses import replace
+
 from agent.rules.doors.state import Lock
 from agent.rules.doors.turn import Turn
 
@@ -20,6 +22,7 @@ def drive(turn: Turn) -> None:
         if on_until_s is not None or turn.assert_lock:
             turn.switch_lock(on=False)
         turn.lock = Lock(None, min(turn.lock.may_open_until_s, now_s + GRACE_S))
+        turn.release = replace(turn.release, extended=False)
         return
     lasts = ends_s - now_s <= PULSE_S
     if on_until_s is None or turn.assert_lock:

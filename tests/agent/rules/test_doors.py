@@ -208,6 +208,17 @@ def test_who_needs_more_time_gets_it_for_lock_and_door(run: Run) -> None:
     assert run.take()[0] == [Kind.DOOR_HELD]
 
 
+def test_more_time_is_for_one_passage_only(run: Run) -> None:
+    run.present(SLOW)
+    run.pass_through()
+    run.wait(60.0)
+    run.rex(True)
+    run.contact(True)
+    run.take()
+    run.wait(HELD_S)
+    assert run.take()[0] == [Kind.DOOR_HELD]
+
+
 def test_a_warning_comes_before_the_alarm_and_sounds_until_the_door_is_closed() -> None:
     run = Run.of(pre_alarm_s=3.0, sounder="gpio/sounder")
     sounder = DeviceId("gpio"), PointId("sounder")
