@@ -10,7 +10,7 @@ import errno
 import logging
 import os
 import termios
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
@@ -33,6 +33,10 @@ _PARITIES = {"none": serial.PARITY_NONE, "even": serial.PARITY_EVEN, "odd": seri
 _log = logging.getLogger(__name__)
 
 
+Enough: TypeAlias = Callable[[bytearray], int | bool]
+"""Whether bytes that have arrived are worth waking their reader for."""
+
+
 class Line(Protocol):
     """What a bus needs of its port; tests give one without a kernel behind it."""
 
@@ -43,8 +47,12 @@ class Line(Protocol):
 
     def write(self, data: bytes) -> None: ...
 
-    async def read(self) -> bytes:
-        """Wait for bytes and return all there are. Raises: LinkError."""
+    async def read(self, enough: Enough = len) -> bytes:
+        """Wait for bytes, until they are `enough`, and return all there are. Raises: LinkError."""
+        ...
+
+    def take(self) -> bytes:
+        """Return what has arrived, without waiting."""
         ...
 
     def clear(self) -> None:
@@ -69,6 +77,7 @@ class SerialLine:
         self._received = bytearray()
         self._unsent = bytearray()
         self._arrived = asyncio.Event()
+        self._enough: Enough = len
         self._lost: LinkError | None = None
         self.read_mono_s = clock.mono_s()
         with _link_errors(device, port):
@@ -99,11 +108,15 @@ class SerialLine:
             self._writable()
             self.check()
 
-    async def read(self) -> bytes:
-        while not self._received:
+    async def read(self, enough: Enough = len) -> bytes:
+        self._enough = enough
+        while not (self._received and enough(self._received)):
             self.check()
             self._arrived.clear()
             await self._arrived.wait()
+        return self.take()
+
+    def take(self) -> bytes:
         data = bytes(self._received)
         self._received.clear()
         return data
@@ -138,7 +151,8 @@ class SerialLine:
         self._received += data
         if len(self._received) > RECEIVE_LIMIT:
             del self._received[:-RECEIVE_LIMIT]
-        self._arrived.set()
+        if self._enough(self._received):
+            self._arrived.set()
 
     def _writable(self) -> None:
         try:

@@ -6,13 +6,16 @@ from typing import TypeAlias
 from drivers.base import Clock
 from drivers.line import Line, SerialLine
 from drivers.osdp.config import OsdpBus
-from drivers.osdp.frames import MAX_LENGTH, Deframer, Frame
+from drivers.osdp.frames import MAX_LENGTH, Deframer, Frame, missing
+from drivers.osdp.outage import light_s
 from drivers.osdp.reader import ReaderLink
 
 TIMEOUT_S = 0.2
 """The standard's longest time to the first byte of a reply."""
 
+_FULL_TRIES = 2  # of a command, that wait for the whole time-out
 _GAP_BYTES = 2  # the line is idle so long before each command, for converters to notice
+_SHORTEST = 8  # bytes of a frame without data
 _SLACK_S = 0.02  # between bytes that arrive in clumps
 
 OpenLine: TypeAlias = Callable[[OsdpBus, Clock], Line]
@@ -32,13 +35,20 @@ class Bus:
         self._line = line
         self._clock = clock
         self._byte_s = 10 / baud
+        self.light_s = light_s(self._byte_s)
+        """For a try at a silent reader that must not cost the others a time-out."""
         self._overheard = overheard
         self._deframer = Deframer()
         self._idle_s = float("-inf")
 
     async def turn(self, link: ReaderLink) -> None:
-        """Send what the reader is due, and wait for its reply. Raises: LinkError."""
-        await self.exchange(link, link.outgoing())
+        """Send what the reader is due, and wait for its reply; later repeats wait for a prompt reader only.
+
+        Raises: LinkError.
+        """
+        wire = link.outgoing()
+        light = link.tries > _FULL_TRIES and link.outage.prompt
+        await self.exchange(link, wire, self.light_s if light else TIMEOUT_S)
 
     async def exchange(self, link: ReaderLink, wire: bytes, wait_s: float = TIMEOUT_S) -> None:
         """Send, and tell the reader's state what came of it. `wait_s` is for the first byte of the reply.
@@ -52,34 +62,37 @@ class Bus:
         self._deframer.clear()
         self._line.write(wire)
         sent_s = self._clock.mono_s() + len(wire) * self._byte_s
-        frame, first_s = await self._reply(link, sent_s + wait_s)
-        now = self._clock.mono_s()
-        self._idle_s = max(sent_s, self._line.read_mono_s)
+        frame = await self._reply(link, sent_s + wait_s)
+        received_s = self._line.read_mono_s
+        self._idle_s = max(sent_s, received_s)
         if frame is None:
-            link.missed(now)
+            link.missed(self._clock.mono_s())
         else:
-            link.outage.heard_after(first_s - sent_s)
-            link.received(frame, self._line.read_mono_s)
+            first_s = received_s - (_SHORTEST + len(frame.data)) * self._byte_s
+            link.outage.answered(prompt=first_s - sent_s < self.light_s)
+            link.received(frame, received_s)
 
-    async def _reply(self, link: ReaderLink, deadline_s: float) -> tuple[Frame | None, float]:
-        """Wait for a frame the reader's state accepts; while one is arriving, as long as the rest of it takes.
-
-        Returns it and when its first bytes came.
-        """
+    async def _reply(self, link: ReaderLink, deadline_s: float) -> Frame | None:
+        """Wait for a frame the reader's state accepts; while one is arriving, as long as the rest of it takes."""
         limit_s = deadline_s + MAX_LENGTH * self._byte_s
-        first_s = 0.0
         while (left_s := deadline_s - self._clock.mono_s()) > 0:
             try:
                 async with self._clock.timeout(left_s):
-                    data = await self._line.read()
+                    data = await self._line.read(self._complete)
             except TimeoutError:
-                break
-            first_s = first_s or self._line.read_mono_s
+                data = self._line.take()
+                if not data:
+                    break
             for frame in self._deframer.feed(data):
                 if link.accepts(frame):
-                    return frame, first_s
+                    return frame
                 self._overheard(frame)
             if self._deframer.missing:
                 rest_s = self._deframer.missing * self._byte_s + _SLACK_S
                 deadline_s = min(limit_s, max(deadline_s, self._clock.mono_s() + rest_s))
-        return next(filter(link.accepts, self._deframer.flush()), None), first_s
+        return next(filter(link.accepts, self._deframer.flush()), None)
+
+    def _complete(self, arrived: bytearray) -> bool:
+        """Whether the frame that is arriving is there; bytes that begin none are looked at, too."""
+        rest = self._deframer.missing
+        return len(arrived) >= rest if rest else not missing(arrived)

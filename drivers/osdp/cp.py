@@ -28,7 +28,6 @@ from drivers.osdp.bus import TIMEOUT_S, Bus, OpenLine, open_serial
 from drivers.osdp.config import OsdpBus, OsdpReader, SecureChannel
 from drivers.osdp.frames import Frame
 from drivers.osdp.keys import promote, read_keys
-from drivers.osdp.outage import LIGHT_S
 from drivers.osdp.reader import Phase, ReaderLink
 
 _FEEDBACK = 2  # commands to each reader in a cycle, such as LED and buzzer
@@ -151,7 +150,7 @@ class OsdpControlPanel:
             return
         self._probed += 1
         link = due[self._probed % len(due)]
-        await bus.exchange(link, link.outgoing(), TIMEOUT_S if link.outage.full_wait(now) else LIGHT_S)
+        await bus.exchange(link, link.outgoing(), TIMEOUT_S if link.outage.full_wait(now) else bus.light_s)
         if link.phase is not Phase.OFFLINE:
             await self._turn(bus, link)
 

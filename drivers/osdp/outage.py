@@ -9,11 +9,16 @@ another exchange and is overheard, and some tries do wait in full.
 TRY_S = 0.65
 """Between two tries."""
 
-LIGHT_S = 0.012
-"""Time to the first byte that a light try allows: readers take about 3 ms, adapters and the kernel some more."""
+_LIGHT_S = 0.007  # a reader takes about 3 ms to its first byte, the kernel and the loop some more
+_FIFO_BYTES = 8  # so many a serial port may collect before it hands them over
 
 _FULL_S = 5.0  # between two full waits for a reader that was never heard, or that answers late
 _RARE_S = 30.0  # and for one that is known to be prompt
+
+
+def light_s(byte_s: float) -> float:
+    """Time to the first byte that a light try allows."""
+    return _LIGHT_S + _FIFO_BYTES * byte_s
 
 
 class Outage:
@@ -22,8 +27,8 @@ class Outage:
     def __init__(self) -> None:
         self.misses = 0
         """Tries in a row without an answer."""
-        self._slowest_s = 0.0
-        self._heard = False
+        self.prompt = False
+        """Whether its last answer came soon enough for a light try."""
         self._full_s = float("-inf")
 
     def over(self) -> None:
@@ -40,20 +45,18 @@ class Outage:
     def next_try_s(self, now: float) -> float:
         return now + TRY_S
 
-    def heard_after(self, delay_s: float) -> None:
-        """The first byte of an answer came so long after the command's last."""
-        self._heard = True
-        self._slowest_s = max(self._slowest_s * 0.99, delay_s)
+    def answered(self, *, prompt: bool) -> None:
+        """Take note of how soon its last answer came."""
+        self.prompt = prompt
 
     def answers_late(self) -> None:
-        """A light try is too short for it: the next one waits in full."""
-        self._slowest_s = max(self._slowest_s, 2 * LIGHT_S)
+        """A light try was too short for it: the next one waits in full."""
+        self.prompt = False
         self._full_s = float("-inf")
 
     def full_wait(self, now: float) -> bool:
         """Whether this try may cost a full time-out; asked once for each try."""
-        prompt = self._heard and self._slowest_s < LIGHT_S
-        if now - self._full_s < (_RARE_S if prompt else _FULL_S):
+        if now - self._full_s < (_RARE_S if self.prompt else _FULL_S):
             return False
         self._full_s = now
         return True

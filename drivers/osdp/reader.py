@@ -27,9 +27,10 @@ from drivers.osdp.points import Points
 from drivers.osdp.secure import SCBK_D, Mismatch, SecureSession
 from drivers.osdp.trust import Trust
 
-TRIES = 3
-"""A command is sent so often before the reader counts as gone."""
+TRIES = 6
+"""A command is sent so often before the reader counts as gone: with it goes whatever it was just telling."""
 
+_SILENT_TRIES = 3  # without contact, before that is reported
 _REFUSED_S = 5.0  # between tries while the reader answers but refuses
 _BUSY_S = 5.0
 _BREAKS = 3  # sessions lost within _STEADY_S that are mended in silence
@@ -116,6 +117,11 @@ class ReaderLink:
         """Whether a command is on its way."""
         return self._sent is not None
 
+    @property
+    def tries(self) -> int:
+        """How often the command on its way was sent."""
+        return 0 if self._sent is None else self._sent.tries
+
     def outgoing(self) -> bytes:
         """Return the bytes of this turn: the unanswered command again, the next step, or a poll."""
         return self._send(self._sent or self._prepare(self._next_step()))
@@ -182,7 +188,7 @@ class ReaderLink:
                 return
             self.outage.begins(now)
         self._restart(self.outage.next_try_s(now))
-        if self.outage.misses >= TRIES:
+        if self.outage.misses >= _SILENT_TRIES:
             self.report(DeviceState.FAULT, now, "no answer", _SILENT)
 
     def overheard(self, frame: Frame, now: float) -> None:

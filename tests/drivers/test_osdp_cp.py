@@ -26,11 +26,12 @@ from drivers.base import (
     Switch,
     SystemClock,
 )
-from drivers.line import Line
-from drivers.osdp.config import OsdpBus, OsdpReader, SecureChannel
+from drivers.line import Enough, Line
+from drivers.osdp.config import Baud, OsdpBus, OsdpReader, SecureChannel
 from drivers.osdp.cp import OsdpControlPanel
 from drivers.osdp.frames import Deframer, Frame, encode
 from drivers.osdp.messages import Cmd, Reply
+from drivers.osdp.outage import light_s
 from drivers.osdp.secure import SCBK_D
 from simulators.osdp_reader import SimOsdpBus
 from simulators.wire import Wire
@@ -395,6 +396,8 @@ class TableLine:
         self.read_mono_s = clock.mono_s()
         self.present = present
         self.asked: list[tuple[float, int]] = []
+        self.commands: list[tuple[int, int]] = []
+        self.panel: OsdpControlPanel
         self.closed = False
         self._clock = clock
         self._waiting = b""
@@ -403,6 +406,7 @@ class TableLine:
     def write(self, data: bytes) -> None:
         (command,) = Deframer().feed(data)
         self.asked.append((self._clock.mono_s(), command.address))
+        self.commands.append((command.address, command.code))
         if command.address in self.present:
             code, content = {
                 Cmd.ID: (Reply.PDID, bytes(12)),
@@ -412,10 +416,13 @@ class TableLine:
             self._waiting += encode(Frame(command.address, command.sequence, code, content, reply=True))
             self._arrived.set()
 
-    async def read(self) -> bytes:
-        while not self._waiting:
+    async def read(self, enough: Enough = len) -> bytes:
+        while not (self._waiting and enough(bytearray(self._waiting))):
             self._arrived.clear()
             await self._arrived.wait()
+        return self.take()
+
+    def take(self) -> bytes:
         data, self._waiting = self._waiting, b""
         self.read_mono_s = self._clock.mono_s()
         return data
@@ -451,23 +458,28 @@ class SlowLine(TableLine):
 
 
 @asynccontextmanager
-async def table(present: set[int], count: int = 2) -> AsyncIterator[tuple[ManualClock, TableLine, list[Report]]]:
+async def table(
+    present: set[int], count: int = 2, baud: Baud = 115200
+) -> AsyncIterator[tuple[ManualClock, TableLine, list[Report]]]:
     clock, reports = ManualClock(), list[Report]()
     line = TableLine(clock, present)
     readers = tuple(
         OsdpReader(id=f"reader-{number}", address=number, secure_channel=SecureChannel.OFF) for number in range(count)
     )
-    config = OsdpBus(driver="osdp", id=BUS, port="none", baud=115200, readers=readers)
+    config = OsdpBus(driver="osdp", id=BUS, port="none", baud=baud, readers=readers)
 
     def open_line(_config: OsdpBus, _clock: object) -> Line:
         return line
 
-    task = asyncio.create_task(OsdpControlPanel(config, clock, open_line).run(reports.append))
+    line.panel = OsdpControlPanel(config, clock, open_line)
+    task = asyncio.create_task(line.panel.run(reports.append))
     await clock.settle()
-    yield clock, line, reports
-    task.cancel()
-    await clock.advance(1)
-    await asyncio.wait([task])
+    try:
+        yield clock, line, reports
+    finally:
+        task.cancel()
+        await clock.advance(1)
+        await asyncio.wait([task])
     assert line.closed
 
 
@@ -513,11 +525,38 @@ async def test_a_dead_reader_costs_its_bus_at_most_one_time_out_in_five_seconds(
         assert max(second - first for first, second in itertools.pairwise(probes)) < 1.2
 
 
-async def test_a_returning_reader_is_served_within_about_a_second() -> None:
+@pytest.mark.parametrize("baud", [9600, 115200])
+async def test_a_reader_that_went_away_costs_all_in_all_no_more_than_a_time_out_in_five_seconds(baud: Baud) -> None:
+    async with table({0, 1}, baud=baud) as (clock, line, reports):
+        await clock.advance(3)
+        line.present.discard(1)
+        await clock.advance(3)
+        assert any(isinstance(r, Status) and (r.device, r.reason) == ("reader-1", "no answer") for r in reports)
+        for _ in range(4):
+            line.asked.clear()
+            await clock.advance(5)
+            tries = [after - at for (at, address), (after, _) in itertools.pairwise(line.asked) if address == 1]
+            assert max(tries) < 0.1
+            assert len(tries) * (9 * 10 / baud + light_s(10 / baud)) <= 0.2
+
+
+async def test_polls_go_before_feedback() -> None:
+    async with table({0, 1}) as (clock, line, _):
+        await clock.advance(1)
+        for number in range(10):
+            line.panel.apply(Signal(DeviceId(f"reader-{number % 2}"), Cue.DENIED))
+        line.commands.clear()
+        await clock.advance(0.5)
+        cycles = "".join("p" if code == Cmd.POLL else "f" for _, code in line.commands).split("p")
+        assert max(len(cycle) for cycle in cycles) <= 4
+
+
+@pytest.mark.parametrize("outage_s", [10.0, 30.0, 30.3])
+async def test_a_returning_reader_is_served_within_a_second(outage_s: float) -> None:
     async with table({0}) as (clock, line, reports):
-        await clock.advance(30)
+        await clock.advance(outage_s)
         line.present.add(1)
-        await clock.advance(1.2)
+        await clock.advance(1.0)
         assert Status(DeviceId("reader-1"), DeviceState.OK, 0) in [
             Status(r.device, r.state, 0) for r in reports if isinstance(r, Status)
         ]

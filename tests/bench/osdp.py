@@ -1,0 +1,328 @@
+"""The OSDP control panel against the wire's own limits, libosdp's readers, and frames that are none."""
+
+import asyncio
+import gc
+import json
+import os
+import random
+import resource
+import secrets
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from drivers.base import Card, Cue, DeviceId, DeviceState, PointId, Reading, Report, Signal, Status, Switch, SystemClock
+from drivers.line import SerialLine
+from drivers.osdp.config import OsdpBus, OsdpReader
+from drivers.osdp.cp import OsdpControlPanel
+from simulators.osdp_reader import SimOsdpBus, noisy
+from simulators.wire import Pace, Wire
+from tests.bench.table import Row, quantile
+from tests.drivers.osdp_fuzz import fuzz
+
+CLOCK = SystemClock()
+CARDS = 200
+INTEROP_CARDS = 20_000
+FUZZ_FRAMES = 1_000_000
+REST_S = 10.0
+_GAP_BYTES = 2
+
+
+async def rows() -> list[Row]:
+    found: list[Row] = []
+    for baud in (9600, 115200):
+        found += await _paced(baud)
+    return [*found, await interop_row(INTEROP_CARDS), _fuzz_row()]
+
+
+# ---------------------------------------------------------------- a paced wire in a process of its own
+
+
+@dataclass
+class Panel:
+    """The control panel and what it has said, with the moment at which it did."""
+
+    said: list[tuple[float, Report]] = field(default_factory=list)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def emit(self, report: Report) -> None:
+        self.said.append((CLOCK.mono_s(), report))
+        self.news.set()
+
+    async def until(self, count: int) -> None:
+        """Wait for so many reports in all."""
+        async with asyncio.timeout(20):
+            while len(self.said) < count:
+                self.news.clear()
+                await self.news.wait()
+
+    def cards(self) -> list[tuple[float, Card]]:
+        return [(at, r.value) for at, r in self.said if isinstance(r, Reading) and isinstance(r.value, Card)]
+
+
+class FarEnd:
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._into, self._out = process.stdin, process.stdout
+
+    def order(self, *words: object) -> None:
+        self._into.write((" ".join(map(str, words)) + "\n").encode())
+
+    async def answer(self, kind: str) -> list[str]:
+        async with asyncio.timeout(20):
+            while True:
+                found = (await self._out.readline()).decode().split(maxsplit=1)
+                assert found, "the far end has died"
+                if found[0] == kind:
+                    return found[1].split() if kind != "frames" else found[1:]
+
+
+def config(folder: Path, keys: list[bytes], baud: int, poll_interval_s: float = 0.05) -> OsdpBus:
+    readers = []
+    for number, key in enumerate(keys):
+        path = folder / f"r{number}.key"
+        path.touch(mode=0o600)
+        path.write_text(key.hex())
+        readers.append(OsdpReader(id=f"r{number}", address=number, key_file=path))
+    return OsdpBus(
+        driver="osdp", id="osdp-1", port=str(folder / "tty"), baud=baud, poll_interval_s=poll_interval_s,
+        readers=tuple(readers),
+    )  # fmt: skip
+
+
+@asynccontextmanager
+async def paced(baud: int) -> AsyncIterator[tuple[FarEnd, Panel]]:
+    """Two readers in secure channel, online, with every question answered."""
+    keys = [secrets.token_bytes(16) for _ in range(2)]
+    with tempfile.TemporaryDirectory(prefix="gh-bench-") as name:
+        folder = Path(name)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.bench.osdp_wire", str(folder / "tty"), str(baud), *(key.hex() for key in keys),
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        assert process.stdout is not None
+        await process.stdout.readline()
+        panel = Panel()
+        task = asyncio.create_task(OsdpControlPanel(config(folder, keys, baud), CLOCK).run(panel.emit))
+        try:
+            await _all_known(panel)
+            yield FarEnd(process), panel
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+            process.kill()
+            await process.communicate()
+
+
+async def _all_known(panel: Panel) -> None:
+    async with asyncio.timeout(20):
+        while sum(isinstance(r, Reading) and r.point == "input-0" for _, r in panel.said) < 2:
+            panel.news.clear()
+            await panel.news.wait()
+
+
+async def _paced(baud: int) -> list[Row]:
+    async with paced(baud) as (far, panel):
+        share, per_second = await _rest(far)
+        total, ours = await _latencies(far, panel, baud)
+        back_s = await _returning(far, panel)
+        far.order("frames")
+        frames = json.loads((await far.answer("frames"))[0])
+        echo = await _echo_s()
+    byte_s = 10 / baud
+    cycle_s = 2 * ((frames["poll"] + frames["ack"] + _GAP_BYTES) * byte_s + Pace().turnaround_s)
+    worst_s = max(0.05, cycle_s) + Pace().turnaround_s + frames["card"] * byte_s
+    p99, limit = quantile(total, 0.99), 1 / max(0.05, cycle_s)
+    where = f"OSDP at {baud}, two readers in secure channel"
+    assert frames["collisions"] == 0, "the panel spoke into a reply"
+    return [
+        Row(
+            f"{where}: card at the reader to reading, p50 / p99 ({len(total)} cards)",
+            f"{quantile(total, 0.5) * 1000:.0f} / {p99 * 1000:.0f} ms",
+            f"{worst_s * 1000:.0f} ms worst case of the wire",
+            "p99 ≤ 1.15 × wire", p99 <= 1.15 * worst_s,
+        ),
+        Row(
+            f"{where}: of that the agent's own, last byte to reading, p50 / p99",
+            f"{quantile(ours, 0.5) * 1000:.2f} / {quantile(ours, 0.99) * 1000:.2f} ms",
+            f"{quantile(echo, 0.5) * 1000:.2f} / {quantile(echo, 0.99) * 1000:.2f} ms echo of a pty",
+        ),
+        Row(
+            f"{where}: polls a second of each reader", f"{per_second / 2:.1f}", f"{limit:.1f}",
+            "≥ 90 % of the wire", per_second / 2 >= 0.9 * limit,
+        ),
+        Row(f"{where}: CPU at rest", f"{share:.1%} of a core", "", "≤ 2 %", share <= 0.02),
+        Row(f"{where}: a reader is powered again and serves", f"{back_s:.2f} s", "", "≤ 1 s", back_s <= 1),
+    ]  # fmt: skip
+
+
+async def _rest(far: FarEnd) -> tuple[float, float]:
+    """CPU share of this process, and polls a second, while nothing happens."""
+    far.order("frames")
+    await far.answer("frames")
+    begun, used = CLOCK.mono_s(), time.process_time()
+    await CLOCK.sleep(REST_S)
+    share = (time.process_time() - used) / (CLOCK.mono_s() - begun)
+    far.order("frames")
+    polls = json.loads((await far.answer("frames"))[0])["polls"]
+    return share, polls / (CLOCK.mono_s() - begun)
+
+
+async def _latencies(far: FarEnd, panel: Panel, baud: int) -> tuple[list[float], list[float]]:
+    """From the card at the reader, and from the last byte of the reply, until the reading is there."""
+    source = random.Random(baud)
+    total, ours = [], []
+    for number in range(CARDS):
+        await CLOCK.sleep(source.uniform(0, 0.1))
+        known = len(panel.cards())
+        far.order("card", f"r{number % 2}", number)
+        presented = float((await far.answer("presented"))[1])
+        sent = float((await far.answer("sent"))[1])
+        async with asyncio.timeout(5):
+            while len(panel.cards()) == known:
+                panel.news.clear()
+                await panel.news.wait()
+        at, card = panel.cards()[-1]
+        assert card.number == number
+        total.append(at - presented)
+        ours.append(at - sent)
+    return total, ours
+
+
+async def _returning(far: FarEnd, panel: Panel) -> float:
+    """The longest of five returns after outages of different lengths."""
+    found = []
+    for outage_s in (1.5, 2.0, 2.7, 3.3, 4.1):
+        seen = len(panel.said)
+        far.order("off", "r0")
+        await CLOCK.sleep(outage_s)
+        far.order("on", "r0")
+        begun = float((await far.answer("on"))[0])
+        while True:
+            back = [at for at, r in panel.said[seen:] if isinstance(r, Status) and r.state is DeviceState.OK]
+            if back:
+                found.append(back[0] - begun)
+                break
+            await panel.until(len(panel.said) + 1)
+    return max(found)
+
+
+async def _echo_s() -> list[float]:
+    """What a byte needs from one end of a pty to the loop at the other: the machine's own share."""
+    with tempfile.TemporaryDirectory(prefix="gh-bench-") as name:
+        wire = Wire(Path(name) / "tty")
+        wire.plug()
+        line = SerialLine("echo", str(wire.path), 115200, CLOCK)
+        found = []
+        for _ in range(CARDS):
+            await CLOCK.sleep(0.002)
+            begun = CLOCK.mono_s()
+            asyncio.get_running_loop().call_soon(os.write, wire.fd, b"x")
+            await line.read()
+            found.append(CLOCK.mono_s() - begun)
+        line.close()
+        wire.unplug()
+        return found
+
+
+# ---------------------------------------------------------------- libosdp's readers, commands and a bad cable
+
+
+async def interop(cards: int, readers: int = 4, fault_share: float = 0.02) -> tuple[int, int, int, float]:
+    """Present cards on several readers at once among commands and faults.
+
+    Returns cards read in order and once, losses, faulty transmissions survived, and seconds.
+    """
+    keys = [secrets.token_bytes(16) for _ in range(readers)]
+    source = random.Random(cards)
+    faults = 0
+
+    def counting(data: bytes) -> bytes:
+        nonlocal faults
+        spoilt = spoil(data)
+        faults += spoilt != data
+        return spoilt
+
+    spoil = noisy(fault_share, source)
+    with tempfile.TemporaryDirectory(prefix="gh-bench-") as name:
+        folder = Path(name)
+        panel = Panel()
+        bus = SimOsdpBus(Wire(folder / "tty"), {f"r{n}": (n, key) for n, key in enumerate(keys)}, 230400)
+        async with bus:
+            device = OsdpControlPanel(config(folder, keys, 230400, 0.01), CLOCK)
+            task = asyncio.create_task(device.run(panel.emit))
+            await _online(panel, readers)
+            bus.to_readers = bus.to_agent = counting
+            begun, good, lost = CLOCK.mono_s(), 0, 0
+            for first in range(0, cards, readers):
+                panel.said.clear()
+                wanted = {f"r{n}": Card(26, (first + n) % (1 << 26)) for n in range(readers)}
+                for reader, card in wanted.items():
+                    bus.present_card(reader, card)
+                _command(device, source, readers)
+                got = await _round(panel, readers)
+                good += sum(got.get(DeviceId(reader)) == [card] for reader, card in wanted.items())
+                lost += sum(got.get(DeviceId(reader)) != [card] for reader, card in wanted.items())
+                bus.cues.clear()
+            took_s = CLOCK.mono_s() - begun
+            task.cancel()
+            await asyncio.wait([task])
+    return good, lost, faults, took_s
+
+
+async def _online(panel: Panel, readers: int) -> None:
+    async with asyncio.timeout(20):
+        while sum(isinstance(r, Status) and r.state is DeviceState.OK for _, r in panel.said) <= readers:
+            panel.news.clear()
+            await panel.news.wait()
+
+
+def _command(device: OsdpControlPanel, source: random.Random, readers: int) -> None:
+    """Something to do for one of the readers."""
+    reader = DeviceId(f"r{source.randrange(readers)}")
+    if source.random() < 0.5:
+        device.apply(Signal(reader, source.choice((Cue.GRANTED, Cue.DENIED))))
+    else:
+        device.apply(Switch(reader, PointId("output-1"), on=True, for_s=1.0))
+
+
+async def _round(panel: Panel, readers: int) -> dict[DeviceId, list[Card]]:
+    """The cards of one round by reader, once every reader has told one."""
+    async with asyncio.timeout(20):
+        while len(panel.cards()) < readers:
+            panel.news.clear()
+            await panel.news.wait()
+    found: dict[DeviceId, list[Card]] = {}
+    for _, report in panel.said:
+        if isinstance(report, Reading) and isinstance(report.value, Card):
+            found.setdefault(report.device, []).append(report.value)
+    return found
+
+
+async def interop_row(cards: int) -> Row:
+    good, lost, faults, took_s = await interop(cards)
+    return Row(
+        f"OSDP with libosdp's readers: cards read once and in order among commands and {faults} faults of the cable",
+        f"{good} ({good / took_s:.0f}/s)", "", "≥ 20,000, none lost", lost == 0 and good >= INTEROP_CARDS,
+    )  # fmt: skip
+
+
+# ---------------------------------------------------------------- frames that are none
+
+
+def _fuzz_row() -> Row:
+    fuzz(20_000, random.Random(1))
+    gc.collect()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    begun = CLOCK.mono_s()
+    read = fuzz(FUZZ_FRAMES, random.Random(2))
+    grown_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    return Row(
+        f"OSDP decoder: mutated frames, after each the next good one is read ({CLOCK.mono_s() - begun:.0f} s)",
+        f"{read:,}; memory + {grown_kb / 1024:.1f} MB", "", "1,000,000, no exception, < 4 MB", grown_kb < 4096,
+    )  # fmt: skip
