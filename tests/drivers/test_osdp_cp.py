@@ -386,6 +386,59 @@ async def test_nothing_the_panel_says_shows_a_card_or_a_key(tmp_path: Path, capl
     assert key not in said
 
 
+async def test_another_device_in_a_readers_place_is_an_alarm_and_still_serves(tmp_path: Path) -> None:
+    pin = "feca00-10-00001000"
+    async with house(tmp_path, lambda made: with_reader(made.config, identity=pin)) as (made, _):
+        await made.until(lambda _: made.told(NORTH, "identity-changed") == [False])
+        made.sim.swap(NORTH, 0x2000)
+        await made.until(lambda _: made.told(NORTH, "identity-changed") == [False, True])
+        made.sim.present_card(NORTH, CARD)
+        await made.card(NORTH)
+        made.sim.swap(NORTH, 0x1000)
+        await made.until(lambda _: made.told(NORTH, "identity-changed") == [False, True, False])
+
+
+async def test_a_reader_set_back_to_the_default_key_is_an_alarm_until_it_has_its_own_again(tmp_path: Path) -> None:
+    async with house(tmp_path) as (made, _):
+        seen = await made.online(NORTH, SOUTH)
+        key = made.sim.key_of(NORTH)
+        made.sim.rekey(NORTH, None)
+        seen = await made.state(NORTH, DeviceState.FAULT, after=seen)
+        assert "default key" in made.last(NORTH).reason
+        assert made.told(NORTH, "default-key") == [False, True]
+        made.sim.present_card(SOUTH, CARD)
+        await made.card(SOUTH)
+        made.sim.rekey(NORTH, key)
+        await made.online(NORTH, after=seen)
+        assert made.told(NORTH, "default-key") == [False, True, False]
+
+
+async def test_a_key_file_put_right_is_used_without_a_restart(tmp_path: Path) -> None:
+    def other_key(made: House) -> OsdpBus:
+        made.key_file(tmp_path, NORTH, secrets.token_bytes(16))
+        return made.config
+
+    async with house(tmp_path, other_key) as (made, _):
+        seen = await made.state(NORTH, DeviceState.FAULT)
+        key = made.sim.key_of(NORTH)
+        assert key is not None
+        made.key_file(tmp_path, NORTH, key)
+        await made.online(NORTH, after=seen)
+
+
+async def test_texts_inputs_and_power_trouble(tmp_path: Path) -> None:
+    texts = {"idle": "GATE 1", "granted": "WELCOME"}
+    async with house(tmp_path, lambda made: with_reader(made.config, texts=texts)) as (made, panel):
+        await made.known(NORTH)
+        panel.apply(Signal(NORTH, Cue.GRANTED))
+        seen = await made.sim.wait_seen(lambda s: s.what == "text" and s.values["data"] == "WELCOME")
+        assert seen.values["temp_time"] == 3
+        made.sim.drive_input(NORTH, 1, on=True)
+        made.sim.power_trouble(NORTH, on=True)
+        await made.until(lambda _: made.told(NORTH, "input-1") == [False, True])
+        await made.until(lambda _: made.told(NORTH, "power")[-1:] == [True])
+
+
 # ---------------------------------------------------------------- the schedule, on a line without a kernel
 
 

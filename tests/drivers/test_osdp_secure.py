@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.base import FrameError
-from drivers.osdp.frames import Block, Frame, covered
+from drivers.osdp.frames import Block, Deframer, Frame, covered, encode
 from drivers.osdp.secure import SCBK_D, Mismatch, SecureSession
 
 # SIA OSDP 2.2, annex E.
@@ -132,3 +132,13 @@ def test_badly_padded_data_with_a_good_mac_is_refused() -> None:
         mac = reader.mac(covered(frame), reader.command_mac)
         with pytest.raises(FrameError):
             session.open(Frame(0, 1, 0x50, sealed, True, Block.REPLY_SEALED, b"", mac[:4]))
+
+
+@pytest.mark.parametrize("length", [255, 256, 300, 1400])
+def test_a_reply_longer_than_a_byte_can_count_is_opened(length: int) -> None:
+    session, reader = established(), ReferenceReader()
+    reader.open(session.seal(Frame(0, 1, 0x60)))
+    sealed = reader.reply(0x80, bytes(index % 251 for index in range(length)))
+    found = Deframer().feed(encode(sealed))
+    assert len(encode(sealed)) > 255
+    assert session.open(found[0]).data == bytes(index % 251 for index in range(length))

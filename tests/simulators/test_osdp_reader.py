@@ -1,7 +1,9 @@
 """The simulated readers keep what the tests and scenarios lean on."""
 
 import asyncio
+import contextlib
 import os
+import random
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,8 @@ from drivers.base import Card, SystemClock
 from drivers.osdp import messages
 from drivers.osdp.frames import Deframer, Frame, encode
 from drivers.osdp.messages import Command, Reply
-from simulators.osdp_reader import SimOsdpBus
-from simulators.wire import Wire
+from simulators.osdp_reader import SimOsdpBus, noisy
+from simulators.wire import Pace, Wire
 
 CLOCK = SystemClock()
 
@@ -37,6 +39,14 @@ class Agent:
                     if frame.reply:
                         return frame
                 await CLOCK.sleep(0)
+
+    async def silent(self) -> bool:
+        """Whether no reply comes in the time it would take."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await self.reply()
+                return False
+        return True
 
     async def ask(self, address: int, command: Command, sequence: int) -> Frame:
         self.send(address, command, sequence)
@@ -124,3 +134,35 @@ async def test_silence_faults_and_echo(wire: Wire) -> None:
         bus.noise(b"\xff\x00noise")
         assert (await agent.ask(0, messages.POLL, 2)).code == Reply.ACK
         agent.close()
+
+
+async def test_a_new_key_survives_the_loss_of_power(wire: Wire) -> None:
+    async with SimOsdpBus(wire, {"a": (0, None)}) as bus:
+        bus.rekey("a", b"k" * 16)
+        bus.silence("a", on=True)
+        bus.silence("a", on=False)
+        assert bus.key_of("a") == b"k" * 16
+
+
+async def test_a_paced_wire_takes_its_time_and_spoils_what_is_said_into_a_reply(wire: Wire) -> None:
+    async with SimOsdpBus(wire, {"a": (0, None)}, 9600, Pace()) as bus:
+        agent = Agent(wire)
+        begun = CLOCK.mono_s()
+        reply = await agent.ask(0, messages.IDENTIFY, 0)
+        assert CLOCK.mono_s() - begun >= (9 + 8 + len(reply.data)) * 10 / 9600 + Pace().turnaround_s
+        async with CLOCK.timeout(5):
+            while not bus.collisions:
+                agent.send(0, messages.CAPABILITIES, 1)
+                await CLOCK.sleep(0)
+        while not await agent.silent():
+            pass
+        assert (await agent.ask(0, messages.CAPABILITIES, 1)).code == Reply.PDCAP
+        agent.close()
+
+
+def test_a_noisy_cable_spoils_about_its_share_in_every_way() -> None:
+    spoil = noisy(0.5, random.Random(1))
+    heard = [spoil(b"12345678") for _ in range(400)]
+    assert 120 < sum(data != b"12345678" for data in heard) < 280
+    assert {b"", b"1234567812345678"} < set(heard)
+    assert noisy(0.0, random.Random(1))(b"12345678") == b"12345678"
