@@ -197,16 +197,18 @@ class SimOsdpBus:
             self.noise(data)
 
 
-def noisy(share: float, source: random.Random) -> Manipulator:
-    """A cable that loses, cuts or spoils a share of its transmissions, and says some twice."""
+def noisy(share: float, source: random.Random, *, damage: bool = True) -> Manipulator:
+    """A cable that loses or doubles a share of its transmissions, and with `damage` cuts and spoils some, too.
+
+    To the readers damage is another matter: libosdp 3.2.9 throws its session away at a damaged command.
+    """
 
     def spoil(data: bytes) -> bytes:
         if source.random() >= share or not data:
             return data
         at = source.randrange(len(data))
-        return source.choice(
-            (b"", data[:at], data[:at] + bytes((data[at] ^ 1 << source.randrange(8),)) + data[at + 1 :], data * 2)
-        )
+        spoilt = data[:at] + bytes((data[at] ^ 1 << source.randrange(8),)) + data[at + 1 :]
+        return source.choice((b"", data * 2, data[:at], spoilt) if damage else (b"", data * 2))
 
     return spoil
 
