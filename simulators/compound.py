@@ -115,6 +115,15 @@ class SimCompound:
     def tamper_reader(self, reader: str, on: bool) -> None:
         self._reader_bus(reader).tamper(reader, on)
 
+    def trouble_reader(self, reader: str, what: str) -> None:
+        self._reader_bus(reader).trouble(reader, what)
+
+    def swap_reader(self, reader: str, serial: int) -> None:
+        self._reader_bus(reader).swap(reader, serial)
+
+    def trouble_bus(self, bus: str, what: str) -> None:
+        _named(self.osdp, bus, "OSDP bus").trouble_cable(what)
+
     def press(self, reader: str, keys: str) -> None:
         self._reader_bus(reader).press(reader, keys)
 

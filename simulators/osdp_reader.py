@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from types import TracebackType
@@ -51,6 +52,7 @@ class SimOsdpBus:
         self._busy_until_s = 0.0
         self._seen = asyncio.Event()
         self._plugs = 0
+        self._own = {name: scbk for name, (_, scbk) in readers.items()}
         self._readers = {name: SimReader(name, address, scbk, self._note) for name, (address, scbk) in readers.items()}
 
     async def __aenter__(self) -> Self:
@@ -102,6 +104,20 @@ class SimOsdpBus:
         """Put another device with the same key in its place."""
         self._readers[reader].serial = serial
         self._restart(reader)
+
+    def trouble(self, reader: str, what: str) -> None:
+        """What a scenario does to a reader; see `simulators.scenario.ReaderTrouble`."""
+        if what in ("reader-off", "reader-on"):
+            self.silence(reader, what == "reader-off")
+        else:
+            keys = {"reader-default-key": None, "reader-wrong-key": secrets.token_bytes(16)}
+            self.rekey(reader, keys.get(what, self._own[reader]))
+
+    def trouble_cable(self, what: str) -> None:
+        """What a scenario does to the cable; see `simulators.scenario.BusTrouble`."""
+        self.echo = what == "bus-echo"
+        source, share = random.Random(), 0.05 if what == "bus-noise" else 0.0
+        self.to_readers, self.to_agent = noisy(share, source, damage=False), noisy(share, source)
 
     def key_of(self, reader: str) -> bytes | None:
         return self._readers[reader].scbk

@@ -11,15 +11,18 @@ from simulators.network import Line
 from simulators.scenario import (
     ActionStep,
     AgentStep,
+    BusTrouble,
     Cable,
     Expected,
     MoveDoor,
     NetworkStep,
     PresentCard,
     PressKeys,
+    ReaderTrouble,
     Scenario,
     SetPoint,
     Silence,
+    SwapReader,
     TamperReader,
     Wait,
     Walk,
@@ -110,6 +113,12 @@ class Player:
                 compound.set_point(step.point, step.value)
             case TamperReader():
                 compound.tamper_reader(step.reader, step.do == "tamper")
+            case ReaderTrouble():
+                compound.trouble_reader(step.reader, step.do)
+            case SwapReader():
+                compound.swap_reader(step.reader, step.serial)
+            case BusTrouble():
+                compound.trouble_bus(step.device, step.do)
             case Cable(do="unplug"):
                 await compound.unplug(step.device)
             case Cable():

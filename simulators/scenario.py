@@ -92,6 +92,28 @@ class TamperReader(_Step):
     reader: Slug
 
 
+class ReaderTrouble(_Step):
+    """A reader loses its power or gets it back, goes back to the default key, to another key, or to its own."""
+
+    do: Literal["reader-off", "reader-on", "reader-default-key", "reader-wrong-key", "reader-own-key"]
+    reader: Slug
+
+
+class SwapReader(_Step):
+    """Another device, with this serial number and the same key, is put in a reader's place."""
+
+    do: Literal["swap-reader"]
+    reader: Slug
+    serial: Annotated[int, Field(ge=0, lt=1 << 32)]
+
+
+class BusTrouble(_Step):
+    """The cable of an OSDP bus loses or doubles 5 % of what is said, echoes, throws in noise; or is mended."""
+
+    do: Literal["bus-noise", "bus-echo", "bus-mended"]
+    device: Slug
+
+
 class Cable(_Step):
     """Pull or plug the cable of a bus, a GPIO chip or a camera."""
 
@@ -123,7 +145,7 @@ class AgentStep(_Step):
 
 ActionStep = Annotated[
     PresentCard | PressKeys | MoveDoor | WalkThrough | SetPoint | TamperReader | Cable | Silence | Walk | NetworkStep
-    | AgentStep | Wait,
+    | AgentStep | ReaderTrouble | SwapReader | BusTrouble | Wait,
     Field(discriminator="do"),
 ]  # fmt: skip
 
