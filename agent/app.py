@@ -32,7 +32,7 @@ from agent.status import StatusServer
 from agent.supervisor import Supervisor
 from agent.uplink import Trouble, Uplink
 from agent.vision.client import VisionClient
-from drivers.base import Clock, ClockTrust, Device, GatehouseError, Reading
+from drivers.base import Clock, ClockTrust, ConfigError, Device, GatehouseError, Reading
 
 _log = logging.getLogger(__name__)
 _MB = 1 << 20
@@ -47,7 +47,7 @@ async def run(settings: Settings, clock: Clock) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop_or_exit, stop, number)
-    agent = await Agent.open(settings, clock)
+    agent = Agent.start(settings, clock)
     try:
         return await agent.run(stop)
     finally:
@@ -87,7 +87,11 @@ def build_device(config: DeviceConfig, clock: Clock) -> Device:
 
 
 class Agent:
-    """Everything that runs in the main process; made by `open`, once."""
+    """Everything that runs in the main process; made by `start`, once, in the loop.
+
+    Doors never wait for the disk: while the journal cannot be opened, events wait in memory and the uplink has nothing
+    to say.
+    """
 
     def __init__(self, settings: Settings, clock: Clock, journal: Journal, recorder: Recorder, boot: str) -> None:
         self._settings = settings
@@ -129,8 +133,8 @@ class Agent:
         journal.on_health(self._storing)
 
     @classmethod
-    async def open(cls, settings: Settings, clock: Clock) -> Self:
-        """Open the journal and build the rest. Raises: ConfigError when the journal's folder cannot be used."""
+    def start(cls, settings: Settings, clock: Clock) -> Self:
+        """Begin to open the journal, and build the rest."""
         boot = boot_id()
         recorder = Recorder(settings, boot, clock)
         limits = Limits(
@@ -138,20 +142,20 @@ class Agent:
             max_entries=settings.storage.max_entries,
             alarm_reserve_bytes=settings.storage.alarm_reserve_mb * _MB,
         )
-        journal = await Journal.open(settings.storage.folder, limits, clock, recorder.bodies)
+        journal = Journal.start(settings.storage.folder, limits, clock, recorder.bodies)
         return cls(settings, clock, journal, recorder, boot)
 
     async def close(self) -> None:
         await self._journal.close()
 
     async def run(self, stop: asyncio.Event) -> int:
-        """Until `stop` is set (0), or until a part that may not fail has failed (1)."""
+        """Until `stop` is set (0), or until a part that may not fail has failed (1; 2: it may not run here)."""
         code = 0
         try:
             async with self._status, asyncio.TaskGroup() as core:
                 compound = core.create_task(self._compound.run(), name="compound")
                 others = [
-                    core.create_task(self._uplink.run(), name="uplink"),
+                    core.create_task(self._report_upward(), name="uplink"),
                     core.create_task(self._journal.run_until_failed(), name="journal"),
                     core.create_task(self._watchdog(), name="watchdog"),
                     core.create_task(self._cards.run(self._clock), name="cards"),
@@ -166,8 +170,8 @@ class Agent:
                     task.cancel()
         except* GatehouseError as failed:
             for error in failed.exceptions:
-                _log.critical("the agent ends: %s", error)
-            code = 1
+                _log.critical("the agent ends: %s; %s", error, error.hint if isinstance(error, GatehouseError) else "")
+            code = 2 if failed.subgroup(ConfigError) else 1
         return code
 
     async def _serve_devices(self, stop: asyncio.Event) -> None:
@@ -184,6 +188,14 @@ class Agent:
             self._compound.stop_acting()
             for task in tasks:
                 task.cancel()
+
+    async def _report_upward(self) -> None:
+        birth = await self._journal.opened
+        if birth.origin is Origin.AFTER_CORRUPTION:
+            facts: dict[str, JsonValue] = {"reason": birth.reason, "set_aside": birth.set_aside}
+            self._say(Kind.JOURNAL_FAULT, facts, subject="journal")
+            self._say(Kind.JOURNAL_RESTORED, {"epoch": birth.epoch}, subject="journal")
+        await self._uplink.run()
 
     async def _watchdog(self) -> None:
         """A sign of life from the loop, on which doors depend: rules and devices run on nothing else."""
@@ -203,11 +215,6 @@ class Agent:
 
     def _say_beginning(self) -> None:
         self._say(Kind.AGENT_STARTED, {"version": VERSION, "configuration": self._configuration})
-        birth = self._journal.birth
-        if birth.origin is Origin.AFTER_CORRUPTION:
-            facts: dict[str, JsonValue] = {"reason": birth.reason, "set_aside": birth.set_aside}
-            self._say(Kind.JOURNAL_FAULT, facts, subject="journal")
-            self._say(Kind.JOURNAL_RESTORED, {"epoch": birth.epoch}, subject="journal")
         if self._cards.problem is not None:
             self._cards_changed()
 
@@ -309,6 +316,7 @@ class Agent:
                 "count": len(self._cards),
                 "version": self._cards.version,
                 "problem": str(self._cards.problem or ""),
+                "hint": self._cards.problem.hint if self._cards.problem else "",
             },
             "vision": {"pid": self._vision.pid, "stats": None if stats is None else asdict(stats)},
             **self._compound.snapshot(),
