@@ -22,6 +22,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from types import TracebackType
 from typing import Annotated, NewType, Protocol, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -116,7 +117,33 @@ class SystemClock:
         await asyncio.sleep(seconds)  # noqa: TID251 - the one place that sleeps
 
     def timeout(self, seconds: float) -> AbstractAsyncContextManager[object]:
-        return asyncio.timeout(seconds)
+        return _Timeout(seconds)
+
+
+class _Timeout:
+    """asyncio.timeout that also works while its task is being cancelled.
+
+    Before Python 3.11.4 (Bookworm has 3.11.2) it lets CancelledError out there instead of TimeoutError, and a clean-up
+    that waits with a limit is cut short: CPython issue 102780.
+    """
+
+    __slots__ = ("_cancelling", "_scope", "_task")
+
+    def __init__(self, seconds: float) -> None:
+        self._scope = asyncio.timeout(seconds)
+
+    async def __aenter__(self) -> asyncio.Timeout:
+        task = asyncio.current_task()
+        assert task is not None
+        self._task, self._cancelling = task, task.cancelling()
+        return await self._scope.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._scope.__aexit__(kind, error, trace)
+        if kind is asyncio.CancelledError and self._scope.expired() and self._task.cancelling() <= self._cancelling:
+            raise TimeoutError from error
 
 
 @dataclass(slots=True)

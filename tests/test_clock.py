@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from drivers.base import SystemClock
 from tests.clock import ManualClock
 
 
@@ -76,3 +77,27 @@ async def test_wall_time_moves_along_until_it_is_taken_away() -> None:
     assert clock.utc() == datetime(2026, 1, 1, 0, 1, tzinfo=UTC)
     clock.set_utc(None)
     assert clock.utc() is None
+
+
+async def test_a_clean_up_may_wait_with_a_limit_while_its_task_is_cancelled() -> None:
+    """Python 3.11.2 lets the cancellation out instead; SystemClock does not."""
+    clock, ended = SystemClock(), list[str]()
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            try:
+                async with clock.timeout(0.01):
+                    await asyncio.Event().wait()
+            except TimeoutError:
+                ended.append("timed out")
+            async with clock.timeout(10):
+                ended.append("and went on")
+
+    task = asyncio.create_task(work())
+    await asyncio.sleep(0)  # noqa: TID251 - a turn of the loop
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert ended == ["timed out", "and went on"]
