@@ -7,23 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from agent.credentials import (
-    Applied,
-    CardList,
-    CellError,
-    Credential,
-    Form,
-    House,
-    Import,
-    Rejected,
-    add_card,
-    add_entries,
-    card_digest,
-    card_of,
-    moment_of,
-    read_cards,
-    remove_card,
-)
+from agent.credentials import Applied, CardList, Credential, add_card, add_entries, card_digest, remove_card
+from agent.credentials.importing import House, Import, moment_of, read_cards
+from agent.credentials.numbers import Form, card_of
+from agent.credentials.table import CellError, Rejected
 from agent.settings import Name, Settings, load
 from agent.words import Lang, Words
 from drivers.base import Card, ConfigError

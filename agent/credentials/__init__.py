@@ -1,6 +1,7 @@
 """The local list of cards: who may open which door, and when. Works with the line to the centre down.
 
 A card's bits and number, and a PIN, are kept only as an HMAC-SHA256 under a key that lies in a file beside the list.
+What reads CSV files stands apart in `importing`: the running agent has no use for it.
 """
 
 from agent.credentials.cardlist import CardList
@@ -19,11 +20,8 @@ from agent.credentials.changes import (
 from agent.credentials.credential import Credential, Times, card_digest, pin_digest
 from agent.credentials.files import key_path
 from agent.credentials.floor import TimeFloor
-from agent.credentials.importing import House, Import, masked, moment_of, read_cards
 from agent.credentials.live import Cards
-from agent.credentials.numbers import Form, card_of
 from agent.credentials.store import Applied, add_card, add_entries, apply_change, remove_card
-from agent.credentials.table import CellError, Rejected
 from agent.credentials.verdict import PinDemand, PinResult, Reason, Verdict
 
 __all__ = [
@@ -32,19 +30,14 @@ __all__ = [
     "CardList",
     "CardNumber",
     "Cards",
-    "CellError",
     "ChangeRefused",
     "Credential",
     "Delta",
     "Entry",
-    "Form",
-    "House",
-    "Import",
     "PinDemand",
     "PinResult",
     "Reason",
     "Refusal",
-    "Rejected",
     "Snapshot",
     "TimeFloor",
     "Times",
@@ -53,14 +46,10 @@ __all__ = [
     "add_entries",
     "apply_change",
     "card_digest",
-    "card_of",
     "digest_after",
     "key_path",
-    "masked",
-    "moment_of",
     "parse_change",
     "pin_digest",
-    "read_cards",
     "remove_card",
     "render_change",
 ]

@@ -1,8 +1,8 @@
 """The card list in memory: immutable, compact, answering without any file.
 
 It is the file itself, read once: lines sorted by the card's digest, searched by bisection; a line is parsed when
-its card is asked for. So 50,000 cards take 8 MB instead of the 60 a dictionary of objects takes, are loaded in
-some tens of milliseconds, and a decision never waits for a disk, which a database file could not promise.
+its card is asked for. So 50,000 cards take 13 MB, several times less than as objects, are loaded in some tens of
+milliseconds, and a decision never waits for a disk, which a database file could not promise.
 
     cards.json        {"format": "gatehouse-cards-2", "key_check": "…", "version": 7, "digest": "…", "count": 2, …}
                       <HMAC-SHA256 of the card> {"holder": "3-2-502", "doors": ["north-gate"], …}

@@ -27,6 +27,7 @@ from pydantic import (
 )
 
 from agent.credentials.credential import (
+    MAX_BITS,
     PIN_PATTERN,
     Credential,
     Digest,
@@ -35,7 +36,6 @@ from agent.credentials.credential import (
     card_digest,
     pin_digest,
 )
-from agent.credentials.numbers import MAX_BITS
 from agent.credentials.problem import problem
 from drivers.base import Card, GatehouseError
 

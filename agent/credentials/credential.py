@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter
 from agent.credentials.verdict import PinDemand, PinResult, Reason
 from drivers.base import Card
 
+MAX_BITS = 512
 REFERENCE_DIGITS = 10
 PIN_PATTERN = r"^[0-9]{4,8}$"
 

@@ -11,11 +11,11 @@ card is the number alone, in decimal ("0012345678") or as facility and number ("
 import re
 from enum import StrEnum
 
+from agent.credentials.credential import MAX_BITS
 from agent.credentials.table import CellError
 from agent.words import Words
 from drivers.base import Card
 
-MAX_BITS = 512
 WIEGAND = (26, 34, 37)
 _DIGITS = re.compile(r"[0-9]{1,155}")
 _HEXADECIMAL = re.compile(r"0[xX][0-9A-Fa-f]{1,128}")

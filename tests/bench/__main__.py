@@ -5,10 +5,10 @@ import asyncio
 import platform
 import sys
 
-from tests.bench import delivery, osdp, processes
+from tests.bench import credentials, delivery, osdp, processes
 from tests.bench.table import HEAD
 
-PARTS = {"delivery": delivery.rows, "processes": processes.rows, "osdp": osdp.rows}
+PARTS = {"credentials": credentials.rows, "delivery": delivery.rows, "processes": processes.rows, "osdp": osdp.rows}
 
 
 async def main(parts: list[str]) -> None:
