@@ -40,6 +40,7 @@ class _Line:
     active_low: bool = False
     debounce_s: float = 0.0
     watcher: "_Request | None" = None
+    rising_only: bool = False
     rested: bool = False
     sequence: int = 0
     timer: asyncio.TimerHandle | None = None
@@ -101,11 +102,14 @@ class SimGpioLines:
 
     # ------------------------------------------------------------ the world's side
 
-    def drive(self, line: int | str, level: bool | None) -> None:
-        """Put a raw level on a wire; None lets go, and the bias decides."""
+    def drive(self, line: int | str, level: bool | None, at_s: float | None = None) -> None:
+        """Put a raw level on a wire; None lets go, and the bias decides.
+
+        `at_s` stamps the edge of an undebounced line, for pulses shorter than a turn of the loop.
+        """
         found = self._find(line)
         found.driven = level
-        self._moved(found)
+        self._moved(found, at_s)
 
     def level(self, line: int | str) -> bool:
         """Raw level of a pin, whoever puts it there."""
@@ -217,7 +221,8 @@ class SimGpioLines:
             if direction == "out":
                 line.output = (rest[0] == "1") is not line.active_low
                 continue
-            bias, debounce_us = rest
+            bias, debounce_us, edges = rest
+            line.rising_only = edges == "rising"
             line.output, line.pull = None, _PULLS.get(bias, line.pull)
             line.debounce_s, line.sequence = int(debounce_us) / 1e6, 0
             line.rested, line.watcher = line.level, request
@@ -239,7 +244,7 @@ class SimGpioLines:
         self._lines[offset] = _Line(offset, "" if isinstance(line, int) else line)
         return self._lines[offset]
 
-    def _moved(self, line: _Line) -> None:
+    def _moved(self, line: _Line, at_s: float | None) -> None:
         self._changed.set()
         if line.watcher is None:
             return
@@ -248,21 +253,23 @@ class SimGpioLines:
         if line.debounce_s:
             line.timer = asyncio.get_running_loop().call_later(line.debounce_s, self._rest, line)
         else:
-            self._rest(line)
+            self._rest(line, at_s)
 
-    def _rest(self, line: _Line) -> None:
+    def _rest(self, line: _Line, at_s: float | None = None) -> None:
         """The line has rested for its period: report its level when it is a new one."""
         request = line.watcher
         if request is None or line.rested is line.level:
             return
         line.rested = line.level
+        if line.rising_only and not line.state:
+            return
         request.sequence += 1
         line.sequence += 1
         if self._to_lose:
             self._to_lose -= 1
             self._changed.set()
             return
-        time_ns = int(asyncio.get_running_loop().time() * 1e9)
+        time_ns = int((asyncio.get_running_loop().time() if at_s is None else at_s) * 1e9)
         edge = f"edge\t{line.offset}\t{line.state:d}\t{time_ns}\t{request.sequence}\t{line.sequence}"
         self._send(request, edge)
 

@@ -11,6 +11,10 @@ from drivers.osdp.config import OsdpBus, SecureChannel
 
 _BITS = (Register.COIL, Register.DISCRETE)
 _ADDRESSES = 65536
+_SETTINGS = 10
+"""Kinds of line settings the kernel takes in one request (GPIO_V2_LINE_NUM_ATTRS_MAX)."""
+RENEWED_S = 10.0
+"""A lock's output is told to be on for so long at a time, again and again while the door is unlocked."""
 
 
 def problems(settings: Settings) -> Iterator[Finding]:
@@ -22,6 +26,9 @@ def problems(settings: Settings) -> Iterator[Finding]:
             yield from _osdp(device, place)
         elif isinstance(device, ModbusBus):
             yield from _modbus(device, place)
+        elif isinstance(device, GpioChip):
+            yield from _gpio(device, place)
+            yield from _maxima(device, {door.lock for door in settings.doors}, place)
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:
@@ -114,6 +121,48 @@ def _point(point: ModbusPoint, place: KeyPath) -> Iterator[Finding]:
             ),
             Words("Correct the address or the encoding.", "请更正地址或编码。"),
         )
+
+
+def _gpio(chip: GpioChip, place: KeyPath) -> Iterator[Finding]:
+    """One request holds all lines of the chip; it has room for so many kinds beside the first flags."""
+    kinds: set[object] = {(line.active, line.bias) for line in chip.inputs} | {line.active for line in chip.outputs}
+    kinds |= {line.debounce_ms for line in chip.inputs if line.debounce_ms}
+    count = len(kinds) - 1 + bool(chip.outputs)
+    if count > _SETTINGS:
+        yield Finding(
+            (*place, "inputs"),
+            Words(
+                f"have {count} kinds of settings, and the kernel takes {_SETTINGS}.",
+                f"共有 {count} 种设置，内核最多接受 {_SETTINGS} 种。",
+            ),
+            Words(
+                "Let more lines share the same debounce_ms, active and bias.",
+                "请让更多引脚使用相同的 debounce_ms、active 和 bias。",
+            ),
+        )
+
+
+def _maxima(chip: GpioChip, locks: set[str], place: KeyPath) -> Iterator[Finding]:
+    for index, output in enumerate(chip.outputs):
+        where = (*place, "outputs", index, "max_on_s")
+        if output.max_on_s is not None and output.safe:
+            yield Finding(
+                where,
+                Words("is given, but the output is on in its safe state.", "已填写，但该输出的安全状态为接通。"),
+                Words("Remove max_on_s, or write safe = false.", "请删除 max_on_s，或写 safe = false。"),
+            )
+        elif output.max_on_s is not None and output.max_on_s < RENEWED_S and f"{chip.id}/{output.id}" in locks:
+            yield Finding(
+                where,
+                Words(
+                    f"is {output.max_on_s:g}, and a lock is held unlocked by orders for {RENEWED_S:g} s each.",
+                    f"当前为 {output.max_on_s:g}，而开锁状态靠每次 {RENEWED_S:g} 秒的命令保持。",
+                ),
+                Words(
+                    f"Write {RENEWED_S:g} or more; how long a card unlocks is the door's unlock_s.",
+                    f"请填写不小于 {RENEWED_S:g} 的值；刷卡开锁时长由门的 unlock_s 决定。",
+                ),
+            )
 
 
 def _free(en: str, zh: str, taken: dict[int, str], allowed: range) -> Words:

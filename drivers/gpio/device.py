@@ -1,6 +1,5 @@
 """The device: inputs become readings as their edges come, outputs act at once and go back to safe."""
 
-import asyncio
 import logging
 
 from drivers.base import (
@@ -19,18 +18,17 @@ from drivers.base import (
 )
 from drivers.gpio import kernel, server
 from drivers.gpio.config import GpioChip
-from drivers.gpio.kernel import KernelLines
+from drivers.gpio.guard import Guard
 from drivers.gpio.lines import Edge, Lines
-from drivers.gpio.server import ServerLines
+from drivers.gpio.opening import follow, open_lines
 
 _log = logging.getLogger(__name__)
 
 
 class GpioLines:
-    """All lines of one chip in one request. Everything belongs to the loop's thread.
+    """All lines of one chip in one request. Everything belongs to the loop's thread, the end of an output's time apart.
 
-    An output that was switched on for a time is switched off by the loop, and goes to its safe state whenever
-    the chip is opened again.
+    An output goes to its safe state whenever the chip is opened again.
     """
 
     def __init__(self, config: GpioChip, clock: Clock) -> None:
@@ -38,17 +36,16 @@ class GpioLines:
         self.serves = frozenset({self.id})
         self._config = config
         self._clock = clock
-        self._safe = {line.id: line.safe for line in config.outputs}
-        self._lines: Lines | None = None
-        self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._reason, self._hint = "not yet open", ""
+        self._outputs = {line.id: line for line in config.outputs}
+        self._guard: Guard | None = None
+        self._reason, self._hint = "not yet open", "it is opened by itself"
 
     async def run(self, emit: Emit) -> None:
         standing = Standing(self.id, self._clock, emit, _log)
         backoff = Backoff()
         while True:
             try:
-                lines = await self._open()
+                lines = await open_lines(self._config, self._clock)
                 backoff.reset()
                 standing.become(DeviceState.OK)
                 await self._follow(lines, emit)
@@ -58,79 +55,45 @@ class GpioLines:
             await self._clock.sleep(backoff.next_s())
 
     def apply(self, output: Output) -> None:
-        if not isinstance(output, Switch) or output.point not in self._safe:
+        if not isinstance(output, Switch) or output.device != self.id or output.point not in self._outputs:
             raise DeviceFault(self.id, f"has no such output: {output}", hint="name an output of this chip")
-        timer = self._timers.pop(output.point, None)
-        if timer is not None:
-            timer.cancel()
-        self._set(output.point, output.on)
-        if output.for_s is not None:
-            loop = asyncio.get_running_loop()
-            self._timers[output.point] = loop.call_later(output.for_s, self._turn_back, output.point, not output.on)
-
-    async def _open(self) -> Lines:
-        if self._config.chip.startswith(server.PREFIX):
-            return await ServerLines.open(self._config, self._clock)
-        return KernelLines(self._config, self._clock)
-
-    async def _follow(self, lines: Lines, emit: Emit) -> None:
-        """Emit the inputs' states and then their changes until the chip has gone. Raises: LinkError."""
-        loop = asyncio.get_running_loop()
-        known: dict[str, bool] = {}
-        gone: asyncio.Future[None] = loop.create_future()
-
-        def tell(edge: Edge) -> None:
-            if known.get(edge.input) is not edge.on:
-                known[edge.input] = edge.on
-                emit(Reading(self.id, PointId(edge.input), edge.on, edge.mono_s))
-
-        def readable() -> None:
-            try:
-                for edge in lines.read():
-                    tell(edge)
-            except LinkError as error:
-                loop.remove_reader(lines.fileno())
-                if not gone.done():
-                    gone.set_exception(error)
-
-        self._lines = lines
-        loop.add_reader(lines.fileno(), readable)
-        try:
-            now = self._clock.mono_s()
-            for name, on in lines.states.items():
-                tell(Edge(name, on, now))
-            await gone
-        finally:
-            loop.remove_reader(lines.fileno())
-            self._release(lines)
-
-    def _release(self, lines: Lines) -> None:
-        self._lines = None
-        for timer in self._timers.values():
-            timer.cancel()
-        self._timers.clear()
-        for output, safe in self._safe.items():
-            try:
-                lines.set(output, safe)
-            except LinkError as error:
-                _log.warning("%s: %s not put to its safe state: %s", self.id, output, error.reason)
-                break
-        lines.close()
-
-    def _set(self, output: str, on: bool) -> None:
-        if self._lines is None:
+        if self._guard is None:
             raise DeviceFault(self.id, self._reason, hint=self._hint)
         try:
-            self._lines.set(output, on)
+            self._guard.switch(output.point, output.on, output.for_s)
         except LinkError as error:
             raise DeviceFault(self.id, error.reason, hint=error.hint) from error
 
-    def _turn_back(self, output: str, on: bool) -> None:
-        del self._timers[output]
+    async def _follow(self, lines: Lines, emit: Emit) -> None:
+        """Emit the inputs' states and then their changes until the chip has gone. Raises: LinkError."""
+        known: dict[str, bool] = {}
+
+        def tell(edges: list[Edge]) -> None:
+            for edge in edges:
+                if known.get(edge.input) is not edge.on:
+                    known[edge.input] = edge.on
+                    emit(Reading(self.id, PointId(edge.input), edge.on, edge.mono_s))
+
+        guard = self._guard = Guard(self.id, lines, self._config.outputs, self._clock)
         try:
-            self._set(output, on)
-        except DeviceFault as error:
-            _log.warning("%s: %s not turned back: %s", self.id, output, error.reason)
+            now = self._clock.mono_s()
+            tell([Edge(name, on, now) for name, on in lines.states.items()])
+            await follow(lines, tell)
+        finally:
+            self._guard = None
+            guard.close()
+            put_back(self._config, lines)
+            lines.close()
+
+
+def put_back(config: GpioChip, lines: Lines) -> None:
+    """Put the outputs of open lines into their safe state, as long as the chip is there."""
+    for output in config.outputs:
+        try:
+            lines.set(output.id, output.safe)
+        except LinkError as error:
+            _log.warning("%s: %s not put to its safe state: %s", config.id, output.id, error.reason)
+            return
 
 
 def put_outputs_safe(config: GpioChip) -> None:

@@ -1,6 +1,7 @@
 """Lines of a kernel GPIO chip, by its character device."""
 
 import errno
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drivers.base import Clock, DeviceFault, LinkError
-from drivers.gpio.config import Active, Bias, GpioChip, GpioInput, GpioOutput
+from drivers.gpio.config import Active, Bias, GpioChip, GpioInput, GpioOutput, PulseInput
 from drivers.gpio.lines import CONSUMER, EVENT_BUFFER, Edge, explain
 
 if TYPE_CHECKING:
@@ -18,13 +19,18 @@ DEVICES = Path("/dev")
 
 
 class KernelLines:
-    """One request for every line of the chip; implements `Lines`."""
+    """One request for every line of the chip; implements `Lines`.
+
+    A lock covers what reads or sets values: gpiod keeps one buffer for both in its request, and `set` is also called
+    by the guard's thread.
+    """
 
     def __init__(self, config: GpioChip, clock: Clock) -> None:
         """Find the chip and request its lines. Raises: LinkError, DeviceFault, each with the cure."""
         self._config = config
         self._clock = clock
         self._sequence = 0
+        self._values = threading.Lock()
         with _find(config) as chip:
             inputs = {_offset(config, chip, line.line): line for line in config.inputs}
             outputs = {_offset(config, chip, line.line): line for line in config.outputs}
@@ -45,13 +51,13 @@ class KernelLines:
 
         with _explained(self._config):
             events = self._request.read_edge_events(EVENT_BUFFER)
-        edges, gap = [], False
+        edges: list[Edge] = []
         for event in events:
-            gap |= event.global_seqno != self._sequence + 1
+            gap = event.global_seqno != self._sequence + 1
             self._sequence = event.global_seqno
             on = event.event_type is EdgeEvent.Type.RISING_EDGE
-            edges.append(Edge(self._inputs[event.line_offset], on, event.timestamp_ns / 1e9))
-        if gap:
+            edges.append(Edge(self._inputs[event.line_offset], on, event.timestamp_ns / 1e9, gap))
+        if any(edge.after_gap for edge in edges):
             now = self._clock.mono_s()
             edges += [Edge(name, on, now) for name, on in self._levels().items()]
         return edges
@@ -59,7 +65,7 @@ class KernelLines:
     def set(self, output: str, on: bool) -> None:
         from gpiod.line import Value
 
-        with _explained(self._config):
+        with self._values, _explained(self._config):
             self._request.set_value(self._outputs[output], Value.ACTIVE if on else Value.INACTIVE)
 
     def close(self) -> None:
@@ -68,7 +74,7 @@ class KernelLines:
     def _levels(self) -> Mapping[str, bool]:
         if not self._inputs:
             return {}
-        with _explained(self._config):
+        with self._values, _explained(self._config):
             values = self._request.get_values(list(self._inputs))
         return {name: bool(value) for name, value in zip(self._inputs.values(), values, strict=True)}
 
@@ -95,7 +101,7 @@ def _request(
     for offset, given in inputs.items():
         settings[offset] = _settings(
             direction=line.Direction.INPUT,
-            edge_detection=line.Edge.BOTH,
+            edge_detection=line.Edge.RISING if isinstance(given, PulseInput) else line.Edge.BOTH,
             bias=biases[given.bias],
             active_low=given.active is Active.LOW,
             debounce_period=timedelta(milliseconds=given.debounce_ms),

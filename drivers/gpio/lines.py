@@ -17,11 +17,15 @@ CONSUMER = "gatehouse"
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """An input has come to rest at a new state; `mono_s` is the kernel's time stamp."""
+    """An input has come to rest at a new state; `mono_s` is the kernel's time stamp.
+
+    `after_gap`: edges before it were lost, of this input or another of the request.
+    """
 
     input: str
     on: bool
     mono_s: float
+    after_gap: bool = False
 
 
 class Lines(Protocol):

@@ -1,10 +1,11 @@
 """Lines of a line server: what the kernel's line requests offer, over a Unix socket of packets.
 
 A connection (SOCK_SEQPACKET) is one request; closing it releases the lines. Each packet is text: records one a line,
-fields apart by tabs. States are logical, as the kernel's are; time stamps are the monotonic clock's.
+fields apart by tabs. States are logical, as the kernel's are; time stamps are the monotonic clock's; EDGES is `both` or
+`rising`.
 
     → request CONSUMER                          ← ok
-      LINE in ACTIVE BIAS DEBOUNCE_US             OFFSET STATE      each line, in the order of the request
+      LINE in ACTIVE BIAS DEBOUNCE_US EDGES       OFFSET STATE      each line, in the order of the request
       LINE out ACTIVE STATE                     ← error ERRNO TEXT
     → set                                       (no answer)
       OFFSET STATE
@@ -21,7 +22,7 @@ from itertools import islice
 from typing import Self
 
 from drivers.base import Clock, DeviceFault, GatehouseError, LinkError
-from drivers.gpio.config import GpioChip, GpioInput, GpioOutput
+from drivers.gpio.config import GpioChip, GpioInput, GpioOutput, PulseInput
 from drivers.gpio.lines import CONSUMER, EVENT_BUFFER, Edge, explain
 
 PREFIX = "unix:"
@@ -86,10 +87,11 @@ class ServerLines:
         if kind != "edge":
             raise ValueError(kind)
         offset, state, time_ns, sequence = map(int, fields[:4])
-        if sequence != self._sequence + 1:
+        gap = sequence != self._sequence + 1
+        if gap:
             self._send("states")
         self._sequence = sequence
-        return [Edge(self._inputs[offset], bool(state), time_ns / 1e9)]
+        return [Edge(self._inputs[offset], bool(state), time_ns / 1e9, gap)]
 
     def _packets(self) -> Iterator[str]:
         while True:
@@ -130,9 +132,13 @@ def _path(config: GpioChip) -> str:
 
 
 def _request(inputs: tuple[GpioInput, ...], outputs: tuple[GpioOutput, ...]) -> bytes:
-    lines = [f"{i.line}\tin\t{i.active}\t{i.bias}\t{i.debounce_ms * 1000}" for i in inputs]
+    lines = [f"{i.line}\tin\t{i.active}\t{i.bias}\t{i.debounce_ms * 1000}\t{_edges(i)}" for i in inputs]
     lines += [f"{o.line}\tout\t{o.active}\t{o.safe:d}" for o in outputs]
     return "\n".join([f"request\t{CONSUMER}", *lines]).encode()
+
+
+def _edges(line: GpioInput) -> str:
+    return "rising" if isinstance(line, PulseInput) else "both"
 
 
 def _granted(config: GpioChip, answer: bytes) -> list[tuple[int, bool]]:

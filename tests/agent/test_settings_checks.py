@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import tomli_w
 
-from agent.settings import Inspection
+from agent.rules.doors.lock import PULSE_S
+from agent.settings import Inspection, wiring
 from agent.settings.load import inspect_text
 
 EXAMPLE: dict[str, Any] = tomllib.loads((Path(__file__).parents[2] / "config/example.toml").read_text())
@@ -30,6 +31,10 @@ def with_changes(*changes: tuple[str, Any]) -> Inspection:
         else:
             node[last] = value
     return inspect_text(tomli_w.dumps(raw), Path("/etc/gatehouse"))
+
+
+def test_a_lock_is_told_again_before_its_maximum_is_over() -> None:
+    assert wiring.RENEWED_S == PULSE_S
 
 
 def test_example_has_neither_problem_nor_weakness() -> None:
@@ -72,6 +77,15 @@ MISTAKES = [
         [("doors.0.reader", None), ("doors.0.pin", "card-and-pin"), ("doors.0.anti_passback_s", 0)],
         "doors.east-gate.pin",
         "the door has no reader",
+    ),
+    ([("devices.2.outputs.0.safe", True)], "outputs.east-lock.max_on_s", "on in its safe state"),
+    ([("devices.2.outputs.0.max_on_s", 5)], "outputs.east-lock.max_on_s", "Write 10 or more"),
+    (
+        [(f"devices.2.inputs.{n}", {"id": f"i{n}", "line": n, "debounce_ms": n + 1}) for n in range(6)]
+        + [("devices.2.inputs.+", {"id": f"i{n}", "line": n, "debounce_ms": n + 1}) for n in range(6, 9)]
+        + [("doors", []), ("sensors", [])],
+        "devices.gpio.inputs",
+        "have 11 kinds of settings",
     ),
     ([("sensors.0.point", "pump-room/watr")], "sensors.pump-room-water.point", "are there: pump-room/water"),
     ([("sensors.0.point", "gpio/east-lock")], "sensors.pump-room-water.point", "which is an output"),

@@ -24,6 +24,7 @@ INPUTS = (
 OUTPUTS = (
     GpioOutput(id="lock", line=5),
     GpioOutput(id="magnet", line=6, active=Active.LOW, safe=True),
+    GpioOutput(id="strike", line=7, max_on_s=0.3),
 )
 NAMES = {f"GPIO{n}": n for n in range(28)}
 
@@ -35,6 +36,7 @@ class Chip:
         self.reports = Reports()
         self.socket = folder / "lines"
         self.sim = SimGpioLines(self.socket, NAMES)
+        self.shim = shim
         self._environment = child_environment(shim, self.socket) if shim else None
         self.address = "simulated" if shim else f"unix:{self.socket}"
         self.device: GpioLines | KernelChild
@@ -166,6 +168,55 @@ async def test_a_new_order_replaces_the_running_time(chip: Chip) -> None:
         assert chip.sim.level(5) is True
 
 
+async def test_an_output_is_off_at_the_latest_after_its_maximum(chip: Chip) -> None:
+    async with chip.running() as reports:
+        await reports.status(DeviceState.OK)
+        for for_s in (None, 30.0):
+            chip.switch("strike", on=True, for_s=for_s)
+            await _level(chip, 7, True)
+            with _between() as times:
+                await _level(chip, 7, False)
+            assert times[1] - times[0] < 1.0
+
+
+async def test_each_order_begins_the_maximum_anew(chip: Chip) -> None:
+    clock = SystemClock()
+    async with chip.running() as reports:
+        await reports.status(DeviceState.OK)
+        begun = clock.mono_s()
+        while clock.mono_s() < begun + 0.9:
+            chip.switch("strike", on=True, for_s=30.0)
+            await clock.sleep(0.05)
+        assert chip.sim.level(7) is True
+        await _level(chip, 7, False)
+
+
+async def test_a_hung_loop_does_not_keep_an_output_on(chip: Chip) -> None:
+    device = KernelChild(chip.config(), child_environment(chip.shim, chip.socket))
+    task = asyncio.create_task(device.run(chip.reports.emit))
+    await chip.reports.status(DeviceState.OK)
+    with _between() as times:
+        for point, on, for_s in (("lock", True, 0.2), ("magnet", False, 0.2), ("strike", True, None)):
+            device.apply(Switch(device.id, PointId(point), on, for_s))
+        await _level(chip, 5, True)
+        await _level(chip, 7, True)
+        device.hang(3.0)
+        for line in (5, 6, 7):
+            await _level(chip, line, False)
+    assert times[1] - times[0] < 2.0
+    assert not device.hung.is_set()
+    async with asyncio.timeout(WAIT_S):
+        await device.hung.wait()
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def test_an_order_for_another_device_is_refused(tmp_path: Path) -> None:
+    device = GpioLines(Chip(tmp_path, None).config(), SystemClock())
+    with pytest.raises(DeviceFault, match="no such output"):
+        device.apply(Switch(DeviceId("other"), PointId("lock"), on=True))
+
+
 async def test_an_unknown_output_is_refused(chip: Chip) -> None:
     async with chip.running() as reports:
         await reports.status(DeviceState.OK)
@@ -251,8 +302,8 @@ async def test_a_cue_is_no_gpio_matter(tmp_path: Path) -> None:
         ((b"hello",), "is no line server"),
         ((b"ok\n17\t1",), "is no line server"),
         ((b"ok\nx\ty",), "is no line server"),
-        ((b"ok\n17\t1\n27\t0\n22\t0\n5\t0\n6\t0", b"edge\t17\tperhaps"), "is no line server"),
-        ((b"ok\n17\t1\n27\t0\n22\t0\n5\t0\n6\t0", b"edge\t99\t1\t1\t1\t1"), "is no line server"),
+        ((b"ok\n17\t1\n27\t0\n22\t0\n5\t0\n6\t0\n7\t0", b"edge\t17\tperhaps"), "is no line server"),
+        ((b"ok\n17\t1\n27\t0\n22\t0\n5\t0\n6\t0\n7\t0", b"edge\t99\t1\t1\t1\t1"), "is no line server"),
         ((b"\xff\xfe",), "is no line server"),
         ((b"",), "is gone"),
     ],

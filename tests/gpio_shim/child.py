@@ -16,6 +16,15 @@ def say(kind: str, fields: dict[str, object]) -> None:
     sys.stdout.flush()
 
 
+def hang(seconds: float) -> None:
+    """Keep the loop busy, as a bug would."""
+    clock = SystemClock()
+    until_s = clock.mono_s() + seconds
+    while clock.mono_s() < until_s:
+        pass
+    say("Hung", {})
+
+
 async def run(config: GpioChip) -> None:
     device = GpioLines(config, SystemClock())
     loop = asyncio.get_running_loop()
@@ -27,6 +36,9 @@ async def run(config: GpioChip) -> None:
             running.cancel()
         for line in lines.splitlines():
             point, on, for_s = json.loads(line)
+            if point == "hang":
+                hang(for_s)
+                continue
             try:
                 device.apply(Switch(DeviceId(config.id), PointId(point), on, for_s))
             except DeviceFault as error:

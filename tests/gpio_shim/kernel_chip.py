@@ -27,11 +27,12 @@ def gpio_shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def child_environment(shim: Path, socket: Path) -> dict[str, str]:
-    """The chip of the child is a path beside the socket."""
+def child_environment(shim: Path | None, socket: Path) -> dict[str, str]:
+    """The chip of the child is a path beside the socket; without the shim the child speaks to the line server."""
     chip = socket.with_name("gpiochip0")
     chip.touch()
-    return {**os.environ, "LD_PRELOAD": str(shim), "GPIO_SHIM_CHIP": str(chip), "GPIO_SHIM_SOCKET": str(socket)}
+    environment = {**os.environ, "GPIO_SHIM_CHIP": str(chip), "GPIO_SHIM_SOCKET": str(socket)}
+    return environment | ({"LD_PRELOAD": str(shim)} if shim else {})
 
 
 class KernelChild:
@@ -41,6 +42,7 @@ class KernelChild:
         self.id = DeviceId(config.id)
         self.serves = frozenset({self.id})
         self.refusals: asyncio.Queue[str] = asyncio.Queue()
+        self.hung = asyncio.Event()
         self._config = config
         self._environment = environment
         self._stdin: asyncio.StreamWriter | None = None
@@ -73,8 +75,16 @@ class KernelChild:
             raise DeviceFault(self.id, "not yet open", hint="start the child")
         self._stdin.write(json.dumps([output.point, output.on, output.for_s]).encode() + b"\n")
 
+    def hang(self, seconds: float) -> None:
+        """Keep the child's loop busy for so long; then `hung` is set."""
+        assert self._stdin is not None
+        self._stdin.write(json.dumps(["hang", True, seconds]).encode() + b"\n")
+
     def _take(self, found: dict[str, object], emit: Emit) -> None:
         what = found.pop("is")
+        if what == "Hung":
+            self.hung.set()
+            return
         if what == "Fault":
             self.refusals.put_nowait(str(found["reason"]))
             return

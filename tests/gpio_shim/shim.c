@@ -135,7 +135,9 @@ static int record(const struct gpio_v2_line_request *request, uint32_t index, ch
 		: flags & GPIO_V2_LINE_FLAG_BIAS_DISABLED ? "disabled" : "as-is";
 	if (flags & GPIO_V2_LINE_FLAG_OUTPUT)
 		return snprintf(text, room, "\n%u\tout\t%s\t%d", request->offsets[index], active, !!(values & bit));
-	return snprintf(text, room, "\n%u\tin\t%s\t%s\t%u", request->offsets[index], active, bias, debounce_us);
+	const char *edges = flags & GPIO_V2_LINE_FLAG_EDGE_FALLING ? "both" : "rising";
+	return snprintf(text, room, "\n%u\tin\t%s\t%s\t%u\t%s", request->offsets[index], active, bias, debounce_us,
+			edges);
 }
 
 static int request_lines(struct gpio_v2_line_request *request)

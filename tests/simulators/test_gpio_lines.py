@@ -63,11 +63,11 @@ async def test_bias_decides_the_level_of_a_line_nobody_drives(
     sim: SimGpioLines, client: Client, bias: str, driven: bool | None, level: int
 ) -> None:
     sim.drive(4, driven)
-    assert await client.ask("request\ttest", f"4\tin\thigh\t{bias}\t0") == ["ok", f"4\t{level}"]
+    assert await client.ask("request\ttest", f"4\tin\thigh\t{bias}\t0\tboth") == ["ok", f"4\t{level}"]
 
 
 async def test_edges_are_numbered_per_request_and_per_line(sim: SimGpioLines, client: Client) -> None:
-    await client.ask("request\ttest", "GPIO4\tin\thigh\tpull-down\t0", "5\tin\tlow\tpull-down\t0")
+    await client.ask("request\ttest", "GPIO4\tin\thigh\tpull-down\t0\tboth", "5\tin\tlow\tpull-down\t0\tboth")
     sim.drive(4, True)
     sim.drive(5, True)
     sim.drive(4, False)
@@ -82,7 +82,7 @@ async def test_edges_are_numbered_per_request_and_per_line(sim: SimGpioLines, cl
 
 
 async def test_a_line_that_comes_back_within_the_period_has_not_moved(sim: SimGpioLines, client: Client) -> None:
-    await client.ask("request\ttest", "4\tin\thigh\tpull-down\t5000", "5\tin\thigh\tpull-down\t20000")
+    await client.ask("request\ttest", "4\tin\thigh\tpull-down\t5000\tboth", "5\tin\thigh\tpull-down\t20000\tboth")
     sim.drive(4, True)
     sim.drive(4, False)
     sim.drive(5, True)
@@ -91,17 +91,17 @@ async def test_a_line_that_comes_back_within_the_period_has_not_moved(sim: SimGp
 
 async def test_held_lines_are_refused_all_or_none(sim: SimGpioLines, client: Client, tmp_path: Path) -> None:
     sim.hold("GPIO5", "other")
-    refused = await client.ask("request\ttest", "4\tin\thigh\tas-is\t0", "5\tout\thigh\t0")
+    refused = await client.ask("request\ttest", "4\tin\thigh\tas-is\t0\tboth", "5\tout\thigh\t0")
     assert refused == [f"error\t{errno.EBUSY}\tline 5 by other"]
     sim.let_go(5)
-    assert (await client.ask("request\ttest", "4\tin\thigh\tas-is\t0", "5\tout\thigh\t0"))[0] == "ok"
+    assert (await client.ask("request\ttest", "4\tin\thigh\tas-is\t0\tboth", "5\tout\thigh\t0"))[0] == "ok"
     second = Client(tmp_path / "lines")
-    assert (await second.ask("request\tsecond", "4\tin\thigh\tas-is\t0"))[0].startswith(f"error\t{errno.EBUSY}")
+    assert (await second.ask("request\tsecond", "4\tin\thigh\tas-is\t0\tboth"))[0].startswith(f"error\t{errno.EBUSY}")
     second.close()
 
 
 async def test_a_line_that_is_not_there_is_refused(client: Client) -> None:
-    assert (await client.ask("request\ttest", "7\tin\thigh\tas-is\t0"))[0].startswith(f"error\t{errno.EINVAL}\t")
+    assert (await client.ask("request\ttest", "7\tin\thigh\tas-is\t0\tboth"))[0].startswith(f"error\t{errno.EINVAL}\t")
 
 
 async def test_an_output_keeps_its_level_when_its_holder_dies(
@@ -128,7 +128,7 @@ async def test_a_board_without_names_has_every_line_one_asks_for(tmp_path: Path)
 
 
 async def test_edges_beyond_the_buffer_push_out_the_oldest(sim: SimGpioLines, client: Client) -> None:
-    await client.ask("request\ttest", "4\tin\thigh\tpull-down\t0")
+    await client.ask("request\ttest", "4\tin\thigh\tpull-down\t0\tboth")
     for n in range(4000):
         sim.drive(4, n % 2 == 0)
     numbers: list[int] = []
@@ -137,3 +137,15 @@ async def test_edges_beyond_the_buffer_push_out_the_oldest(sim: SimGpioLines, cl
     assert len(numbers) < 4000
     assert numbers == sorted(numbers)
     assert numbers[-256:] == list(range(3745, 4001))
+
+
+async def test_pulses_shorter_than_a_turn_of_the_loop_are_edges_with_their_own_time(
+    sim: SimGpioLines, client: Client
+) -> None:
+    sim.drive(4, True)
+    await client.ask("request\ttest", "4\tin\tlow\tpull-up\t0\trising")
+    sim.drive(4, False, 12.5)
+    sim.drive(4, True, 12.50005)
+    sim.drive(4, False, 12.5015)
+    assert await client.packet() == ["edge\t4\t1\t12500000000\t1\t1"]
+    assert await client.packet() == ["edge\t4\t1\t12501500000\t2\t2"]
