@@ -8,15 +8,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
 
+from agent.credentials.numbers import card_of
 from drivers.base import Card, Device, DeviceId, DeviceState, PointId, Switch, SystemClock
 from drivers.gpio import Active, Bias, GpioChip, GpioInput, GpioLines, GpioOutput
 from drivers.modbus import ModbusBus, ModbusLine
 from drivers.osdp.config import OsdpBus, OsdpReader
 from drivers.osdp.cp import OsdpControlPanel
+from drivers.wiegand import WiegandBus, WiegandReaders
 from simulators.gpio_lines import SimGpioLines
 from simulators.modbus_sensors import SimModbusBus
 from simulators.osdp_pd import Seen
 from simulators.osdp_reader import SimOsdpBus
+from simulators.wiegand_reader import SimWiegandReader
 from simulators.wire import Wire
 from tests.drivers.reports import Reports
 from tests.gpio_shim.kernel_chip import KernelChild, child_environment
@@ -220,11 +223,59 @@ class GpioRig(Rig):
         await self._sim.wait_level(5, level=not on)
 
 
+class WiegandRig(Rig):
+    """By the line server, or with the shim by the kernel's interface in a child process."""
+
+    watched = DeviceId("reader")
+    point = "card"
+
+    def __init__(self, folder: Path, shim: Path | None = None) -> None:
+        super().__init__()
+        socket = folder / "lines"
+        reader = {"id": self.watched, "data0": 4, "data1": 5, "formats": ("wiegand-26",)}
+        address = "simulated" if shim else f"unix:{socket}"
+        config = WiegandBus.model_validate({"driver": "wiegand", "id": "bus", "chip": address, "readers": (reader,)})
+        self._lines = SimGpioLines(socket)
+        self._sim = SimWiegandReader(self._lines, 4, 5, SystemClock())
+        clock = SystemClock()
+        self.device = KernelChild(config, child_environment(shim, socket)) if shim else WiegandReaders(config, clock)
+        self._number = 0
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        await stack.enter_async_context(self._lines)
+        await stack.enter_async_context(self._sim)
+
+    def change(self) -> None:
+        self._number += 1
+        self._sim.present_card(card_of(str(self._number), 26))
+
+    async def garbage(self, reports: Reports) -> None:
+        self._sim.crosstalk(40)
+        await reports.reading("rejected")
+
+    async def silence(self, on: bool) -> None:
+        """Another program takes a data line first."""
+        if on:
+            await self._lines.unplug()
+            self._lines.hold(5)
+            await self._lines.plug()
+        else:
+            self._lines.let_go(5)
+
+    async def unplug(self) -> None:
+        await self._lines.unplug()
+
+    async def plug(self) -> None:
+        await self._lines.plug()
+
+
 RIGS: dict[str, Callable[[Path, Callable[[], Path]], Rig]] = {
     "modbus": lambda folder, _: ModbusRig(folder),
     "osdp": lambda folder, _: OsdpRig(folder),
     "gpio": lambda folder, _: GpioRig(folder),
     "gpio-kernel": lambda folder, shim: GpioRig(folder, shim()),
+    "wiegand": lambda folder, _: WiegandRig(folder),
+    "wiegand-kernel": lambda folder, shim: WiegandRig(folder, shim()),
 }
 """Makes a rig in a folder; the second argument builds the kernel shim when it is wanted."""
 

@@ -1,4 +1,4 @@
-"""Runs a GpioLines in a process of its own, by the kernel's interface: reports out, outputs in, as lines of JSON."""
+"""Runs a GPIO driver in a process of its own, by the kernel's interface: reports out, outputs in, as lines of JSON."""
 
 import asyncio
 import json
@@ -7,8 +7,9 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from drivers.base import DeviceFault, DeviceId, PointId, Switch, SystemClock
+from drivers.base import Cue, DeviceFault, PointId, Signal, Switch, SystemClock
 from drivers.gpio import GpioChip, GpioLines, kernel, put_outputs_safe
+from drivers.wiegand import WiegandBus, WiegandReaders
 
 
 def say(kind: str, fields: dict[str, object]) -> None:
@@ -25,8 +26,9 @@ def hang(seconds: float) -> None:
     say("Hung", {})
 
 
-async def run(config: GpioChip) -> None:
-    device = GpioLines(config, SystemClock())
+async def run(config: GpioChip | WiegandBus) -> None:
+    clock = SystemClock()
+    device = GpioLines(config, clock) if isinstance(config, GpioChip) else WiegandReaders(config, clock)
     loop = asyncio.get_running_loop()
     running = asyncio.create_task(device.run(lambda report: say(type(report).__name__, asdict(report))))
 
@@ -35,12 +37,14 @@ async def run(config: GpioChip) -> None:
         if not lines:
             running.cancel()
         for line in lines.splitlines():
-            point, on, for_s = json.loads(line)
+            target, point, on, for_s = json.loads(line)
             if point == "hang":
                 hang(for_s)
                 continue
+            cue = None if on is not None else Cue(point)
+            output = Signal(target, cue) if cue else Switch(target, PointId(point), on, for_s)
             try:
-                device.apply(Switch(DeviceId(config.id), PointId(point), on, for_s))
+                device.apply(output)
             except DeviceFault as error:
                 say("Fault", {"reason": error.reason})
 
@@ -50,9 +54,11 @@ async def run(config: GpioChip) -> None:
 
 
 if __name__ == "__main__":
-    chip = GpioChip.model_validate_json(sys.argv[1])
+    given = json.loads(sys.argv[1])
+    model = GpioChip if given["driver"] == "gpio" else WiegandBus
+    chip = model.model_validate(given)
     kernel.DEVICES = Path(os.environ["GPIO_SHIM_CHIP"]).parent
-    if sys.argv[2:] == ["safe"]:
+    if isinstance(chip, GpioChip) and sys.argv[2:] == ["safe"]:
         put_outputs_safe(chip)
     else:
         asyncio.run(run(chip))

@@ -1,4 +1,4 @@
-"""The real gpiod package over simulated lines: builds the shim and runs a GpioLines in a child process."""
+"""The real gpiod package over simulated lines: builds the shim and runs a GPIO driver in a child process."""
 
 import asyncio
 import json
@@ -10,8 +10,22 @@ from pathlib import Path
 
 import pytest
 
-from drivers.base import DeviceFault, DeviceId, DeviceState, Emit, Output, PointId, Reading, Status, Switch
+from drivers.base import (
+    Card,
+    DeviceFault,
+    DeviceId,
+    DeviceState,
+    Emit,
+    Keys,
+    Output,
+    PointId,
+    Reading,
+    Status,
+    Switch,
+    Value,
+)
 from drivers.gpio import GpioChip
+from drivers.wiegand import WiegandBus
 from tests.conftest import need
 
 _HERE = Path(__file__).parent
@@ -36,11 +50,12 @@ def child_environment(shim: Path | None, socket: Path) -> dict[str, str]:
 
 
 class KernelChild:
-    """A `GpioLines` in a child process, driven from here; implements `Device`."""
+    """A `GpioLines` or `WiegandReaders` in a child process, driven from here; implements `Device`."""
 
-    def __init__(self, config: GpioChip, environment: dict[str, str]) -> None:
+    def __init__(self, config: GpioChip | WiegandBus, environment: dict[str, str]) -> None:
         self.id = DeviceId(config.id)
-        self.serves = frozenset({self.id})
+        readers = config.readers if isinstance(config, WiegandBus) else ()
+        self.serves = frozenset({self.id, *(DeviceId(reader.id) for reader in readers)})
         self.refusals: asyncio.Queue[str] = asyncio.Queue()
         self.hung = asyncio.Event()
         self._config = config
@@ -71,14 +86,16 @@ class KernelChild:
 
     def apply(self, output: Output) -> None:
         """What the child refuses comes to `refusals`."""
-        if self._stdin is None or not isinstance(output, Switch):
+        if self._stdin is None:
             raise DeviceFault(self.id, "not yet open", hint="start the child")
-        self._stdin.write(json.dumps([output.point, output.on, output.for_s]).encode() + b"\n")
+        order: list[object] = [output.device]
+        order += [output.point, output.on, output.for_s] if isinstance(output, Switch) else [output.cue, None, None]
+        self._stdin.write(json.dumps(order).encode() + b"\n")
 
     def hang(self, seconds: float) -> None:
         """Keep the child's loop busy for so long; then `hung` is set."""
         assert self._stdin is not None
-        self._stdin.write(json.dumps(["hang", True, seconds]).encode() + b"\n")
+        self._stdin.write(json.dumps([self.id, "hang", True, seconds]).encode() + b"\n")
 
     def _take(self, found: dict[str, object], emit: Emit) -> None:
         what = found.pop("is")
@@ -88,12 +105,20 @@ class KernelChild:
         if what == "Fault":
             self.refusals.put_nowait(str(found["reason"]))
             return
-        mono_s = float(str(found["mono_s"]))
+        device, mono_s = DeviceId(str(found["device"])), float(str(found["mono_s"]))
         if what == "Reading":
-            emit(Reading(self.id, PointId(str(found["point"])), bool(found["value"]), mono_s))
+            emit(Reading(device, PointId(str(found["point"])), _value(found["value"]), mono_s))
         else:
             state = DeviceState(str(found["state"]))
-            emit(Status(self.id, state, mono_s, str(found["reason"]), str(found["hint"])))
+            emit(Status(device, state, mono_s, str(found["reason"]), str(found["hint"])))
+
+
+def _value(found: object) -> Value:
+    """Cards and keys come as the tables of their fields."""
+    if isinstance(found, dict):
+        return Card(**found) if "bits" in found else Keys(**found)
+    assert isinstance(found, bool | int)
+    return found
 
 
 def put_outputs_safe_in_child(config: GpioChip, environment: dict[str, str]) -> asyncio.Future[int]:
