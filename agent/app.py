@@ -27,7 +27,7 @@ from agent.notify import Notifier
 from agent.recorder import Recorder
 from agent.rules import build_rules
 from agent.schedules import Schedules
-from agent.settings import DeviceConfig, GpioChip, ModbusBus, OsdpBus, Settings
+from agent.settings import DeviceConfig, GpioChip, ModbusBus, OsdpBus, Settings, WiegandBus
 from agent.status import StatusServer
 from agent.supervisor import Supervisor
 from agent.uplink import Trouble, Uplink
@@ -78,6 +78,10 @@ def build_device(config: DeviceConfig, clock: Clock) -> Device:
             from drivers.modbus import ModbusLine
 
             return ModbusLine(config, clock)
+        case WiegandBus():
+            from drivers.wiegand import WiegandReaders
+
+            return WiegandReaders(config, clock)
         case GpioChip():
             from drivers.gpio import GpioLines
 

@@ -129,13 +129,9 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _safe_outputs(options: argparse.Namespace) -> int:
-    from agent.settings import load
-    from drivers.gpio import GpioChip, put_outputs_safe
+    from agent.safe_outputs import put_all_safe
 
-    for device in load(options.file).devices:
-        if isinstance(device, GpioChip):
-            put_outputs_safe(device)
-    return 0
+    return 0 if put_all_safe(options.file) else 1
 
 
 def _reader(options: argparse.Namespace) -> int:

@@ -16,12 +16,13 @@ from typing import Any, Self, TypeVar
 import tomli_w
 
 from agent.credentials import add_card
-from agent.settings import Camera, Door, Protocol, Settings
+from agent.settings import Camera, DeviceConfig, Door, Protocol, Settings
 from agent.status import fetch
 from drivers.base import Card, Clock, ConfigError, DeviceState
 from drivers.gpio import Active, GpioChip
 from drivers.modbus import ModbusBus
 from drivers.osdp.config import OsdpBus, SecureChannel
+from drivers.wiegand.config import FormatName, WiegandBus
 from simulators.agent_process import AgentProcess
 from simulators.broker import Broker
 from simulators.centre import Centre, Received
@@ -33,6 +34,7 @@ from simulators.modbus_sensors import SimModbusBus
 from simulators.network import Network
 from simulators.osdp_reader import SimOsdpBus
 from simulators.scenario import ScenarioCard
+from simulators.wiegand_reader import SimWiegandReader
 from simulators.wire import Wire
 
 DEVICES_OK_S = 30.0
@@ -75,6 +77,8 @@ class SimCompound:
         self.osdp: dict[str, SimOsdpBus] = {}
         self.modbus: dict[str, SimModbusBus] = {}
         self.gpio: dict[str, SimGpioLines] = {}
+        """Chips, those of Wiegand readers too, by their device."""
+        self.wiegand: dict[str, SimWiegandReader] = {}
         self.doors: dict[str, SimDoor] = {}
         """Doors whose lock and contact are lines of a chip: the leaf hangs on both."""
         self.cameras: dict[str, SimCamera] = {}
@@ -110,7 +114,10 @@ class SimCompound:
 
     def present_card(self, reader: str, card: str) -> None:
         found = self._cards[card]
-        self._reader_bus(reader).present_card(reader, Card(found.bits, found.number))
+        if reader in self.wiegand:
+            self.wiegand[reader].present_card(Card(found.bits, found.number))
+        else:
+            self._reader_bus(reader).present_card(reader, Card(found.bits, found.number))
 
     def tamper_reader(self, reader: str, on: bool) -> None:
         self._reader_bus(reader).tamper(reader, on)
@@ -125,7 +132,10 @@ class SimCompound:
         _named(self.osdp, bus, "OSDP bus").trouble_cable(what)
 
     def press(self, reader: str, keys: str) -> None:
-        self._reader_bus(reader).press(reader, keys)
+        if reader in self.wiegand:
+            self.wiegand[reader].press(keys)
+        else:
+            self._reader_bus(reader).press(reader, keys)
 
     def move_door(self, door: str, *, opened: bool) -> None:
         """Open a door, by force if need be, and keep it open; or let it fall shut."""
@@ -245,7 +255,7 @@ class SimCompound:
 
     # ------------------------------------------------------------ building
 
-    async def _simulate(self, stack: AsyncExitStack, config: OsdpBus | ModbusBus | GpioChip) -> dict[str, object]:
+    async def _simulate(self, stack: AsyncExitStack, config: DeviceConfig) -> dict[str, object]:
         """Start the simulator and return the device's table with its simulated addresses."""
         table = config.model_dump(mode="json", by_alias=True, exclude_none=True)
         if isinstance(config, GpioChip):
@@ -255,6 +265,8 @@ class SimCompound:
                 lines.drive(line.line, line.active is not Active.HIGH)
             self.gpio[config.id] = lines
             return table | {"chip": f"unix:{address}"}
+        if isinstance(config, WiegandBus):
+            return table | {"chip": await self._simulate_wiegand(stack, config)}
         wire = Wire(self._folder / f"{config.id}.tty")
         if isinstance(config, ModbusBus):
             bus = await stack.enter_async_context(SimModbusBus(wire, config))
@@ -273,6 +285,15 @@ class SimCompound:
             readers[reader.id] = (reader.address, key)
         self.osdp[config.id] = await stack.enter_async_context(SimOsdpBus(wire, readers, baud=config.baud))
         return table | {"port": str(wire.path)}
+
+    async def _simulate_wiegand(self, stack: AsyncExitStack, config: WiegandBus) -> str:
+        address = self._folder / f"{config.id}.gpio"
+        lines = self.gpio[config.id] = await stack.enter_async_context(SimGpioLines(address))
+        for reader in config.readers:
+            bits = 8 if FormatName.KEYS_8 in reader.formats else 4
+            found = SimWiegandReader(lines, reader.data0, reader.data1, self._clock, key_bits=bits)
+            self.wiegand[reader.id] = await stack.enter_async_context(found)
+        return f"unix:{address}"
 
     async def _hang(self, stack: AsyncExitStack, door: Door) -> None:
         """Give the door a leaf, where its lock and its contact are lines of a chip."""

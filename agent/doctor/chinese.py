@@ -103,6 +103,23 @@ _SENTENCES = {
     "try bias as-is, or debounce_ms = 0": '请尝试 bias = "as-is" 或 debounce_ms = 0',
     "this machine has no GPIO chip; see: dmesg": "本机没有 GPIO 芯片；请查看 dmesg",
     "this machine has: {}": "本机有：{}",
+    "data0 is held low": "data0 线被拉低",
+    "data1 is held low": "data1 线被拉低",
+    "check the reader's power and the data wires for a short; both lines rest high": (
+        "请检查读卡器供电以及数据线是否短路；两根数据线静止时应为高电平"
+    ),
+    "it sends what is no card: {} bits with wrong parity": "收到的不是有效卡号：{} 位，校验错误",
+    "it sends what is no card: {} bits, and only {} is declared": "收到的不是有效卡号：{} 位，而只声明了 {}",
+    "it sends what is no card: pulses were lost": "收到的不是有效卡号：脉冲丢失",
+    "it sends what is no card: pulses too close together": "收到的不是有效卡号：脉冲间隔过短",
+    "it sends what is no card: more bits than any card has": "收到的不是有效卡号：位数过多",
+    "it sends what is no card: more bits after the frame was complete": "收到的不是有效卡号：完整数据之后仍有多余位",
+    "compare formats with the reader's manual, and check data0, data1 and the cable": (
+        "请对照读卡器手册核对 formats，并检查 data0、data1 和线缆"
+    ),
+    "check shield, ground and the length of the cable": "请检查屏蔽层、接地和线缆长度",
+    "not yet open": "尚未打开",
+    "it is opened by itself": "会自动打开",
     # cameras and model
     "cannot open: there is no file {}": "无法打开：文件 {} 不存在",
     "cannot open: {} is not there": "无法打开：{} 不存在",

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.doctor.findings import Finding, bad, ok
-from agent.settings import GpioChip, Settings
+from agent.settings import GpioChip, Settings, WiegandBus
 from agent.words import Words
 from drivers.gpio import GpioInput, GpioOutput
+from drivers.wiegand.config import lines_of
 
 if TYPE_CHECKING:
     import gpiod
@@ -21,7 +22,7 @@ DEVICES = Path("/dev")
 def ports(settings: Settings, *, running: bool) -> Iterator[Finding]:
     """`running`: the agent is at work, so that a port in use is in its hands."""
     for device in settings.devices:
-        if not isinstance(device, GpioChip):
+        if not isinstance(device, GpioChip | WiegandBus):
             yield _port(device.id, Path(device.port), running=running)
 
 
@@ -89,8 +90,13 @@ def _listed() -> str:
 
 def chips(settings: Settings) -> Iterator[Finding]:
     for device in settings.devices:
+        found: tuple[GpioChip, ...] = ()
         if isinstance(device, GpioChip):
-            yield _server(device) if device.chip.startswith("unix:") else _chip(device)
+            found = (device,)
+        elif isinstance(device, WiegandBus):
+            found = tuple(lines_of(device, reader) for reader in device.readers)
+        for chip in found:
+            yield _server(chip) if chip.chip.startswith("unix:") else _chip(chip)
 
 
 def _server(config: GpioChip) -> Finding:

@@ -12,6 +12,7 @@ from agent.settings.inventory import readers
 from drivers.base import DeviceId, PointRef
 from drivers.modbus import ModbusBus
 from drivers.osdp.config import OsdpBus
+from drivers.wiegand.config import WiegandBus
 
 
 def build_rules(settings: Settings, access: Access) -> tuple[AnyRule, ...]:
@@ -39,7 +40,7 @@ def device_ids(settings: Settings) -> tuple[DeviceId, ...]:
     found: list[str] = []
     for device in settings.devices:
         found.append(device.id)
-        if isinstance(device, OsdpBus):
+        if isinstance(device, OsdpBus | WiegandBus):
             found += [reader.id for reader in device.readers]
         elif isinstance(device, ModbusBus):
             found += [unit.id for unit in device.units]

@@ -37,6 +37,7 @@ from agent.settings.schema import schema_text
 from drivers.gpio import GpioChip
 from drivers.modbus import ModbusBus
 from drivers.osdp.config import OsdpBus
+from drivers.wiegand.config import WiegandBus
 
 __all__ = [
     "Access",
@@ -71,6 +72,7 @@ __all__ = [
     "SettingsError",
     "Storage",
     "Vision",
+    "WiegandBus",
     "Window",
     "Zone",
     "check_report",

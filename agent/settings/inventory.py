@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from enum import StrEnum
 
-from agent.settings.models import Settings
+from agent.settings.models import DeviceConfig, Settings
 from agent.settings.problems import KeyPath
 from drivers.gpio import GpioChip
 from drivers.modbus import Encoding, ModbusBus
 from drivers.osdp.config import OsdpBus
+from drivers.wiegand.config import WiegandBus
 
 
 class Nature(StrEnum):
@@ -25,9 +26,8 @@ def ids(settings: Settings) -> Iterator[tuple[str, KeyPath]]:
     for index, device in enumerate(settings.devices):
         place: KeyPath = ("devices", index)
         yield device.id, place
-        if isinstance(device, OsdpBus):
-            yield from ((reader.id, (*place, "readers", n)) for n, reader in enumerate(device.readers))
-        elif isinstance(device, ModbusBus):
+        yield from ((reader, (*place, "readers", n)) for n, reader in enumerate(_readers_of(device)))
+        if isinstance(device, ModbusBus):
             yield from ((unit.id, (*place, "units", n)) for n, unit in enumerate(device.units))
     yield from ((door.id, ("doors", index)) for index, door in enumerate(settings.doors))
     yield from ((schedule.id, ("schedules", index)) for index, schedule in enumerate(settings.schedules))
@@ -50,16 +50,25 @@ def point_ids(settings: Settings) -> Iterator[tuple[str, str, KeyPath]]:
 
 
 def readers(settings: Settings) -> tuple[str, ...]:
-    return tuple(reader.id for bus in settings.devices if isinstance(bus, OsdpBus) for reader in bus.readers)
+    return tuple(reader for device in settings.devices for reader in _readers_of(device))
+
+
+def _readers_of(device: DeviceConfig) -> tuple[str, ...]:
+    if isinstance(device, OsdpBus):
+        return tuple(reader.id for reader in device.readers)
+    return tuple(reader.id for reader in device.readers) if isinstance(device, WiegandBus) else ()
 
 
 def points(settings: Settings) -> dict[str, Nature]:
     """`device/point` of everything that can be read or switched."""
-    found = {f"{reader}/{point}": Nature.TRUTH for reader in readers(settings) for point in READER_POINTS}
+    found: dict[str, Nature] = {}
     for device in settings.devices:
         if isinstance(device, OsdpBus):
             for reader in device.readers:
+                found |= {f"{reader.id}/{point}": Nature.TRUTH for point in READER_POINTS}
                 found |= {f"{reader.id}/input-{number}": Nature.TRUTH for number in range(reader.inputs)}
+        elif isinstance(device, WiegandBus):
+            found |= {f"{reader.id}/rejected": Nature.NUMBER for reader in device.readers}
         elif isinstance(device, ModbusBus):
             for unit in device.units:
                 for point in unit.points:

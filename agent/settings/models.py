@@ -13,6 +13,7 @@ from drivers.camera import CameraSource
 from drivers.gpio import GpioChip
 from drivers.modbus import ModbusBus
 from drivers.osdp.config import OsdpBus
+from drivers.wiegand.config import WiegandBus
 
 
 class Name(Confined):
@@ -44,7 +45,7 @@ class Gateway(Confined):
     """Whose wall clock the schedules and the dates of cards follow."""
 
 
-DeviceConfig = Annotated[OsdpBus | ModbusBus | GpioChip, Field(discriminator="driver")]
+DeviceConfig = Annotated[OsdpBus | WiegandBus | ModbusBus | GpioChip, Field(discriminator="driver")]
 
 
 class FailMode(StrEnum):

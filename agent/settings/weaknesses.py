@@ -8,6 +8,7 @@ from agent.settings.surroundings import is_plain_loopback
 from agent.words import Words
 from drivers.base import ClockTrust
 from drivers.osdp.config import OsdpBus, SecureChannel
+from drivers.wiegand.config import WiegandBus
 
 
 def weaknesses(settings: Settings) -> Iterator[Finding]:
@@ -38,6 +39,15 @@ def _readers(settings: Settings) -> Iterator[Finding]:
                     ),
                     Words("Use a reader that supports the OSDP secure channel.", "请使用支持 OSDP 安全通道的读卡器。"),
                 )
+        if isinstance(bus, WiegandBus):
+            yield Finding(
+                ("devices", index),
+                Words(
+                    "is a Wiegand bus: whoever reaches a cable can read and replay cards, and a dead reader is silent.",
+                    "为韦根接口：接触到线缆的人可以读取并重放卡号，读卡器损坏也无从察觉。",
+                ),
+                Words("Use OSDP readers where you can.", "条件允许时请使用 OSDP 读卡器。"),
+            )
 
 
 def _doors(settings: Settings) -> Iterator[Finding]:

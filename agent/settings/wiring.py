@@ -8,6 +8,7 @@ from agent.words import Words
 from drivers.gpio import GpioChip
 from drivers.modbus import Encoding, ModbusBus, ModbusPoint, Register
 from drivers.osdp.config import OsdpBus, SecureChannel
+from drivers.wiegand.config import WiegandBus, lines_of
 
 _BITS = (Register.COIL, Register.DISCRETE)
 _ADDRESSES = 65536
@@ -34,7 +35,7 @@ def problems(settings: Settings) -> Iterator[Finding]:
 def _ports(settings: Settings) -> Iterator[Finding]:
     owner: dict[str, str] = {}
     for index, device in enumerate(settings.devices):
-        if isinstance(device, GpioChip):
+        if isinstance(device, GpioChip | WiegandBus):
             continue
         place: KeyPath = ("devices", index, "port")
         if not device.port.startswith("/"):
@@ -178,11 +179,18 @@ def _free(en: str, zh: str, taken: dict[int, str], allowed: range) -> Words:
 def _lines(settings: Settings) -> Iterator[Finding]:
     owner: dict[tuple[str, int | str], str] = {}
     for index, device in enumerate(settings.devices):
-        if not isinstance(device, GpioChip):
-            continue
         place: KeyPath = ("devices", index)
-        lines = [((*place, "inputs", n, "line"), entry.id, entry.line) for n, entry in enumerate(device.inputs)]
-        lines += [((*place, "outputs", n, "line"), entry.id, entry.line) for n, entry in enumerate(device.outputs)]
+        lines: list[tuple[KeyPath, str, int | str]] = []
+        if isinstance(device, GpioChip):
+            lines += [((*place, "inputs", n, "line"), entry.id, entry.line) for n, entry in enumerate(device.inputs)]
+            lines += [((*place, "outputs", n, "line"), entry.id, entry.line) for n, entry in enumerate(device.outputs)]
+        elif isinstance(device, WiegandBus):
+            for n, reader in enumerate(device.readers):
+                chip, at = lines_of(device, reader), (*place, "readers", n)
+                lines += [((*at, entry.id), f"{reader.id}/{entry.id}", entry.line) for entry in chip.inputs]
+                lines += [((*at, entry.id, "line"), f"{reader.id}/{entry.id}", entry.line) for entry in chip.outputs]
+        else:
+            continue
         for where, name, line in lines:
             yield from _line(where, line, owner.get((device.chip, _offset(line))))
             owner.setdefault((device.chip, _offset(line)), f"{device.id}/{name}")

@@ -43,6 +43,18 @@ def test_example_has_neither_problem_nor_weakness() -> None:
     assert (found.problems, found.weaknesses) == ((), ())
 
 
+def wiegand(**changes: Any) -> dict[str, Any]:
+    reader = {"id": "reader-yard", "data0": 14, "data1": 15, "formats": ["wiegand-26"], "led": {"line": 20}}
+    return {"driver": "wiegand", "id": "wiegand-1", "chip": "pinctrl-rp1", "readers": [reader | changes]}
+
+
+def test_a_wiegand_reader_serves_a_door_and_is_reported_as_weak() -> None:
+    found = with_changes(("devices.+", wiegand()), ("doors.1.reader", "reader-yard"))
+    assert found.problems == ()
+    (weakness,) = found.weaknesses
+    assert "can read and replay cards" in weakness.reason.en
+
+
 ZONE = "cameras.0.zones.0.polygon"
 
 MISTAKES = [
@@ -87,6 +99,11 @@ MISTAKES = [
         "devices.gpio.inputs",
         "have 11 kinds of settings",
     ),
+    ([("devices.+", wiegand(data1=17))], "reader-yard.data1", "the line of gpio/east-contact"),
+    ([("devices.+", wiegand(data1="GPIO14"))], "reader-yard.data1", "the line of wiegand-1/reader-yard/data0"),
+    ([("devices.+", wiegand(led={"line": 5}))], "reader-yard.led.line", "the line of gpio/east-lock"),
+    ([("devices.+", wiegand(id="reader-east"))], "readers.reader-east.id", "already the id of an entry under readers"),
+    ([("devices.+", wiegand(formats=[]))], "reader-yard.formats", "at least 1"),
     ([("sensors.0.point", "pump-room/watr")], "sensors.pump-room-water.point", "are there: pump-room/water"),
     ([("sensors.0.point", "gpio/east-lock")], "sensors.pump-room-water.point", "which is an output"),
     ([("sensors.1.above", None)], "sensors.pump-room-hot.point", "no limit is given"),
