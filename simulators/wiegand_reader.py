@@ -22,7 +22,10 @@ _Train: TypeAlias = list[tuple[float, tuple[int, ...]]]
 
 
 class SimWiegandReader:
-    """Trains are sent one after another; `last_s` is the moment of the last pulse of all."""
+    """Trains are sent one after another.
+
+    `last_s` is the stamp of the last pulse of all, `driven_s` when it was really driven: later if the loop was busy.
+    """
 
     def __init__(
         self,
@@ -41,7 +44,7 @@ class SimWiegandReader:
         self._key_bits = key_bits
         self._trains: asyncio.Queue[_Train] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
-        self.last_s = 0.0
+        self.last_s = self.driven_s = 0.0
 
     async def __aenter__(self) -> Self:
         for line in self._data:
@@ -103,6 +106,6 @@ class SimWiegandReader:
                     self._lines.drive(self._data[number], level=False, at_s=at_s)
                 for number in low:
                     self._lines.drive(self._data[number], level=True, at_s=at_s + PULSE_S)
-                self.last_s = at_s
+                self.last_s, self.driven_s = at_s, self._clock.mono_s()
             await self._clock.sleep(REST_S)
             self._trains.task_done()

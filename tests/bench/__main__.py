@@ -5,10 +5,17 @@ import asyncio
 import platform
 import sys
 
-from tests.bench import credentials, delivery, osdp, processes
+from tests.bench import credentials, delivery, fuzz, osdp, processes, wiegand
 from tests.bench.table import HEAD
 
-PARTS = {"credentials": credentials.rows, "delivery": delivery.rows, "processes": processes.rows, "osdp": osdp.rows}
+PARTS = {
+    "credentials": credentials.rows,
+    "delivery": delivery.rows,
+    "processes": processes.rows,
+    "osdp": osdp.rows,
+    "wiegand": wiegand.rows,
+    "fuzz": fuzz.rows,
+}
 
 
 async def main(parts: list[str]) -> None:
