@@ -123,7 +123,10 @@ class SimCompound:
         self._reader_bus(reader).tamper(reader, on)
 
     def trouble_reader(self, reader: str, what: str) -> None:
-        self._reader_bus(reader).trouble(reader, what)
+        if what == "reader-noise":
+            _named(self.wiegand, reader, "Wiegand reader").crosstalk()
+        else:
+            self._reader_bus(reader).trouble(reader, what)
 
     def swap_reader(self, reader: str, serial: int) -> None:
         self._reader_bus(reader).swap(reader, serial)

@@ -93,9 +93,11 @@ class TamperReader(_Step):
 
 
 class ReaderTrouble(_Step):
-    """A reader loses its power or gets it back, goes back to the default key, to another key, or to its own."""
+    """An OSDP reader loses its power or gets it back, goes back to the default key, to another key, or to its own;
+    the cable of a Wiegand reader picks up noise.
+    """
 
-    do: Literal["reader-off", "reader-on", "reader-default-key", "reader-wrong-key", "reader-own-key"]
+    do: Literal["reader-off", "reader-on", "reader-default-key", "reader-wrong-key", "reader-own-key", "reader-noise"]
     reader: Slug
 
 
