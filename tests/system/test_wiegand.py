@@ -47,7 +47,9 @@ STEPS: list[dict[str, object]] = [
 async def test_cards_and_keys_open_a_door_and_noise_does_not(doors_only: Settings, folder: Path) -> None:
     bus = WiegandBus.model_validate({"driver": "wiegand", "id": "wiegand-1", "chip": "simulated", "readers": [READER]})
     doors = tuple(
-        door.model_copy(update={"reader": "reader-yard", "pin": PinMode.CARD_AND_PIN}) if door.id == "north-gate" else door
+        door.model_copy(update={"reader": "reader-yard", "pin": PinMode.CARD_AND_PIN})
+        if door.id == "north-gate"
+        else door
         for door in doors_only.doors
     )
     settings = doors_only.model_copy(update={"devices": (*doors_only.devices, bus), "doors": doors})
