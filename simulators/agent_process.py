@@ -51,6 +51,7 @@ class AgentProcess:
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
                 cwd=self._settings.parent,
                 env={**os.environ, "NOTIFY_SOCKET": str(self._notify)},
+                process_group=0,  # as under systemd: what becomes of the caller's own group never reaches the agent
             )  # fmt: skip
             ready = False
             ended = asyncio.create_task(self._child.wait(), name="agent process")
