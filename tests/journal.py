@@ -36,7 +36,7 @@ async def opened(folder: Path, limits: Limits | None = None) -> AsyncIterator[Jo
 async def until(journal: Journal, holds: Callable[[], bool], within_s: float = 20.0) -> None:
     """Wait for something a commit or a change of health brings about."""
     news = asyncio.Event()
-    journal.on_commit(news.set)
+    journal.on_commit(lambda _: news.set())
     journal.on_health(lambda _: news.set())
     async with asyncio.timeout(within_s):
         while not holds():

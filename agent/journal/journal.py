@@ -1,7 +1,7 @@
 """The journal as the loop sees it. Every method is called in the loop; a thread of its own owns the disk."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -38,7 +38,7 @@ class Journal:
         self._pending = 0
         self._telling = False
         self._closing = False
-        self._on_commit: list[Callable[[], None]] = []
+        self._on_commit: list[Callable[[Sequence[Entry]], None]] = []
         self._on_health: list[Callable[[Health], None]] = []
         self._life: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._life.add_done_callback(self._ended)
@@ -133,8 +133,11 @@ class Journal:
         """Entries up to `upto` may be in flight: they are not dropped for room. 0 lets go."""
         self._thread.in_flight[lane] = upto
 
-    def on_commit(self, callback: Callable[[], None]) -> None:
-        """Called after each commit, when `lanes` is up to date."""
+    def on_commit(self, callback: Callable[[Sequence[Entry]], None]) -> None:
+        """Called after each commit, when `lanes` is up to date, with the drafts that became entries, in order.
+
+        Who wants them need not read them back: SQLite gives up the interpreter lock at every row.
+        """
         self._on_commit.append(callback)
 
     def on_health(self, callback: Callable[[Health], None]) -> None:
@@ -174,7 +177,7 @@ class Journal:
         self._tell()
         if report.states is not None:
             for callback in self._on_commit:
-                callback()
+                callback(report.written)
 
     def _tell_soon(self) -> None:
         """One report for a burst of refusals."""

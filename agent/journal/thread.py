@@ -74,12 +74,16 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a round did: committed states, health, futures to resolve in the loop, and how many drafts are settled."""
+    """What a round did: committed states, health, futures to resolve in the loop, how many drafts are settled.
+
+    `written` are the entries they became.
+    """
 
     states: dict[Lane, LaneState] | None
     health: Health
     answers: tuple[Answer, ...] = ()
     settled: int = 0
+    written: tuple[Entry, ...] = ()
 
 
 @dataclass(slots=True)
@@ -265,9 +269,9 @@ class JournalThread:
         self.round_began_s = self._clock.mono_s()
         try:
             try:
-                answers = self._commit(store, "")
+                answers, written = self._commit(store, "")
             except StorageFullError:
-                answers = self._commit(store, "disk full")
+                answers, written = self._commit(store, "disk full")
         except StorageError as err:
             self._fail(loop, err)
             return
@@ -275,9 +279,9 @@ class JournalThread:
         self._drafts.clear()
         self._confirmations.clear()
         self._recover()
-        self._send(loop, store.states(), answers, settled)
+        self._send(loop, store.states(), answers, settled, written)
 
-    def _commit(self, store: Store, room_for: str) -> list[Answer]:
+    def _commit(self, store: Store, room_for: str) -> tuple[list[Answer], tuple[Entry, ...]]:
         answers: list[Answer] = []
         with store.transaction():
             answers.extend(_confirm(store, confirmation) for confirmation in self._confirmations)
@@ -290,7 +294,7 @@ class JournalThread:
         self._refused += sum(entry is None for entry in entries)
         if store.refused_for or any(draft.lane not in RESERVED for draft, _ in self._drafts):
             self._no_room = store.refused_for
-        return answers
+        return answers, tuple(entry for entry in entries if entry is not None)
 
     def _tidy(self, loop: AbstractEventLoop, store: Store, today: int | None) -> None:
         self.round_began_s = self._clock.mono_s()
@@ -331,9 +335,11 @@ class JournalThread:
         states: dict[Lane, LaneState] | None,
         answers: list[Answer] | None = None,
         settled: int = 0,
+        written: tuple[Entry, ...] = (),
     ) -> None:
         self.round_began_s = None
-        loop.call_soon_threadsafe(self._report, Report(states, self._health(), tuple(answers or ()), settled))
+        report = Report(states, self._health(), tuple(answers or ()), settled, written)
+        loop.call_soon_threadsafe(self._report, report)
 
     def _today(self) -> int | None:
         now = self._clock.utc()

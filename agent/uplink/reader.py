@@ -3,13 +3,16 @@
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Final
 
 from pydantic import ValidationError
 
 from agent.contract import Request, event_body, tombstone, wall_time
 from agent.events import Lane
-from agent.journal import Draft, Journal
+from agent.journal import Draft, Entry, Journal
 from agent.journal.database import StorageError
 from agent.uplink.policy import Mark
 from agent.uplink.schedule import Schedule
@@ -41,6 +44,14 @@ class Reader:
     def look(self) -> None:
         """There may be something to read."""
         self._need.set()
+
+    def committed(self, entries: Sequence[Entry]) -> None:
+        """What has just been written goes straight on, where its lane has sent or holds everything before it."""
+        now = self._clock.mono_s()
+        for lane, run in groupby(entries, key=attrgetter("lane")):
+            self._schedule.offer_fresh(lane, tuple(run), now)
+        self._wake.set()
+        self.look()
 
     def last(self, lane: Lane) -> int:
         return self._journal.lanes[lane].last

@@ -27,6 +27,8 @@ LINGER_S: Final = 0.5
 LOW_WATER: Final = 400
 """With fewer entries than this ready, a lane asks for more."""
 TELEMETRY_LOW_WATER: Final = 1000
+FRESH_BYTES: Final = 512 * 1024
+"""A lane that holds as much takes no more before it is asked."""
 
 Mark: TypeAlias = tuple[Lane, int]
 
@@ -111,6 +113,12 @@ class Schedule:
         queue.ready.extend(entries)
         queue.ready_bytes += sum(len(entry.body) for entry in entries)
         queue.fetched = entries[-1].sequence if entries else upto
+
+    def offer_fresh(self, lane: Lane, entries: Sequence[Entry], now: float) -> None:
+        """Entries as they are committed; passed over when the lane is not yet there, or has enough."""
+        queue = self._queues[lane]
+        if entries[0].sequence == queue.fetched + 1 and queue.ready_bytes < FRESH_BYTES:
+            self.offer(lane, queue.generation, 0, entries, now)
 
     def wants_again(self, lane: Lane) -> bool:
         return len(self._queues[lane].again) < LOW_WATER

@@ -102,7 +102,7 @@ class Uplink:
 
     async def run(self) -> None:
         """Until `stop`, or until cancelled: then the broker says offline by the will."""
-        self._journal.on_commit(self._reader.look)
+        self._journal.on_commit(self._reader.committed)
         self._rewind()
         async with asyncio.TaskGroup() as group:
             helpers = [

@@ -43,7 +43,7 @@ class House:
             on_link=self._on_link,
             on_trouble=self._on_trouble,
         )
-        journal.on_commit(self._changed.set)
+        journal.on_commit(lambda _: self._changed.set())
 
     def status(self) -> bytes:
         lanes = {

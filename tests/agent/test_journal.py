@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -67,18 +68,14 @@ async def test_a_restart_continues_sequence_chain_and_cursor(tmp_path: Path) -> 
 
 
 async def test_many_appends_share_a_commit_and_stay_in_order(tmp_path: Path) -> None:
-    commits = 0
-
-    def count() -> None:
-        nonlocal commits
-        commits += 1
-
+    commits: list[Sequence[Entry]] = []
     async with opened(tmp_path) as journal:
-        journal.on_commit(count)
+        journal.on_commit(commits.append)
         entries = await asyncio.gather(*(journal.append(draft(Lane.ACCESS, n)) for n in range(500)))
         assert [entry.sequence for entry in entries] == list(range(1, 501))
         assert [entry.body for entry in entries] == [draft(Lane.ACCESS, n).body for n in range(500)]
-        assert commits < 50
+        assert len(commits) < 50
+        assert [entry for written in commits for entry in written] == entries
         await prove_whole(journal)
 
 

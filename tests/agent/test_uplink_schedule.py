@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from agent.events import Kind, Lane
 from agent.journal import Entry
-from agent.uplink.schedule import ALARM_SLOTS, BULK_BYTES, LINGER_S, Parcel, Schedule
+from agent.uplink.schedule import ALARM_SLOTS, BULK_BYTES, FRESH_BYTES, LINGER_S, Parcel, Schedule
 
 NOW = 100.0
 KINDS = {
@@ -203,3 +203,19 @@ def test_entries_that_are_gone_do_not_stop_the_lane() -> None:
     schedule.offer(Lane.ACCESS, generation, 9, [], NOW)
     assert after == 0
     assert schedule.want(lambda lane: 9 if lane is Lane.ACCESS else 0) is None
+
+
+def test_what_is_just_committed_goes_on_unless_something_before_it_is_not_yet_read() -> None:
+    schedule = connected()
+    schedule.offer_fresh(Lane.ALARM, entries(Lane.ALARM, [1, 2]), NOW)
+    schedule.offer_fresh(Lane.ALARM, entries(Lane.ALARM, [4]), NOW)
+    assert [parcel.mark for parcel in Line(schedule).pump()] == [(Lane.ALARM, 1), (Lane.ALARM, 2)]
+    assert schedule.want(lambda lane: 4 if lane is Lane.ALARM else 0) is Lane.ALARM
+    assert schedule.place(Lane.ALARM)[0] == 2
+
+
+def test_a_lane_that_holds_much_is_offered_no_more() -> None:
+    schedule = connected()
+    for n in range(1, 5):
+        schedule.offer_fresh(Lane.ACCESS, entries(Lane.ACCESS, [n], size=FRESH_BYTES // 2), NOW)
+    assert schedule.place(Lane.ACCESS)[0] == 2
