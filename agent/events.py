@@ -16,6 +16,8 @@ JsonValue: TypeAlias = "str | int | float | bool | list[JsonValue] | Mapping[str
 class Lane(StrEnum):
     """Ordered streams to the centre. `alarm` and `fault` go strictly first, the others share."""
 
+    __hash__ = str.__hash__  # Enum's own is a Python function, and a lane is looked up many times an event
+
     ALARM = "alarm"
     FAULT = "fault"
     LEDGER = "ledger"
@@ -32,6 +34,8 @@ class Severity(StrEnum):
 
 
 class Kind(StrEnum):
+    __hash__ = str.__hash__
+
     DOOR_FORCED = "door.forced"
     DOOR_FORCED_RESTORED = "door.forced.restored"
     DOOR_HELD = "door.held"

@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from agent.events import Kind, Lane
 from drivers.base import GatehouseError
@@ -39,8 +40,7 @@ class ClosedError(JournalError):
     """The journal takes nothing any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """Not yet written. `body` is a JSON object that starts `{"type":`, in the telemetry lane a compact array."""
 
     lane: Lane
@@ -48,8 +48,7 @@ class Draft:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """Written and immutable; `digest` (32 bytes) is the lane's chain after this entry."""
 
     lane: Lane

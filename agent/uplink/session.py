@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from agent.settings import Protocol
 from agent.uplink.dial import Cause, LinkDownError, Target, explain, refused
@@ -30,8 +30,7 @@ SESSION_TAKEN_OVER: Final = 0x8E
 _UNLIMITED: Final = 268_435_455
 
 
-@dataclass(frozen=True, slots=True)
-class Acked:
+class Acked(NamedTuple):
     """PUBACK; `code` 128 and above is a refusal."""
 
     mid: int

@@ -173,10 +173,10 @@ class Uplink:
         self._schedule.connected(session.receive_maximum)
         self._set_link(self._up(session))
         session.subscribe([self._topics.receipt, self._topics.request])
-        self._send_other(session, self._topics.presence, self._presence(Online.ONLINE, stopped=False))
+        now = self._clock.mono_s()
+        self._send_other(session, self._topics.presence, self._presence(Online.ONLINE, stopped=False), now)
         self._publish_status()
         self._dirty = dict.fromkeys(self._states)
-        now = self._clock.mono_s()
         self._up_s = self._progress_s = tick_s = beat_s = now
         while True:
             self._wake.clear()
@@ -192,7 +192,7 @@ class Uplink:
                 beat_s = now
                 self._publish_status()
             if self._stop_by is not None and (self._drained() or now >= self._stop_by):
-                self._send_other(session, self._topics.presence, self._presence(Online.OFFLINE, stopped=True))
+                self._send_other(session, self._topics.presence, self._presence(Online.OFFLINE, stopped=True), now)
                 session.close()
                 return
             if self._versions.due(now):
@@ -205,10 +205,11 @@ class Uplink:
                     await self._wake.wait()
 
     def _take(self, session: Session) -> None:
+        now = self._clock.mono_s()
         for happening in session.take():
             match happening:
                 case Acked():
-                    self._acked(happening)
+                    self._acked(happening, now)
                 case Message(topic=self._topics.receipt):
                     if self._centre.confirm is Confirm.CENTRE:
                         self._receipts.received(happening.payload)
@@ -284,18 +285,18 @@ class Uplink:
         schedule, careful = self._schedule, self._suspects.careful
         hurry = self._stop_by is not None
         while parcel := schedule.urgent(now, careful=careful):
-            self._send(session, parcel)
+            self._send(session, parcel, now)
         while self._dirty and schedule.has_room and not (careful and schedule.in_flight):
             suffix = next(iter(self._dirty))
             del self._dirty[suffix]
-            self._send_other(session, self._topics.up(suffix), self._states[suffix])
+            self._send_other(session, self._topics.up(suffix), self._states[suffix], now)
         while parcel := schedule.shared(now, hurry=hurry, careful=careful):
-            self._send(session, parcel)
+            self._send(session, parcel, now)
         session.flush()
         self._reader.look()
 
-    def _send(self, session: Session, parcel: Parcel) -> None:
-        lane, entries, _ = parcel
+    def _send(self, session: Session, parcel: Parcel, now: float) -> None:
+        lane, entries, again = parcel
         last = entries[-1]
         if lane is Lane.TELEMETRY:
             bodies = [entry.body for entry in entries]
@@ -306,19 +307,19 @@ class Uplink:
         if len(payload) + len(topic) + 32 > min(session.maximum_packet, MAX_MESSAGE_BYTES):
             self._set_aside(parcel.mark, f"{len(payload)} bytes are more than the broker takes")
             return
-        self._flew()
+        self._flew(now)
         self._schedule.sent(session.publish(topic, payload), parcel, len(payload))
-        if not parcel.again:
+        if not again:
             self._journal.hold(lane, last.sequence)
 
-    def _send_other(self, session: Session, topic: str, payload: bytes) -> None:
-        self._flew()
+    def _send_other(self, session: Session, topic: str, payload: bytes, now: float) -> None:
+        self._flew(now)
         self._schedule.sent_other(session.publish(topic, payload, retain=True))
 
-    def _flew(self) -> None:
-        self._sent_s = self._clock.mono_s()
+    def _flew(self, now: float) -> None:
+        self._sent_s = now
         if not self._schedule.in_flight:
-            self._progress_s = self._sent_s
+            self._progress_s = now
 
     def _topic(self, lane: Lane, kind: Kind) -> str:
         topic = self._topic_cache.get((lane, kind))
@@ -326,8 +327,8 @@ class Uplink:
             topic = self._topic_cache[lane, kind] = self._topics.event(lane, kind)
         return topic
 
-    def _acked(self, acked: Acked) -> None:
-        now = self._progress_s = self._clock.mono_s()
+    def _acked(self, acked: Acked, now: float) -> None:
+        self._progress_s = now
         if now - self._up_s >= PROVEN_S:
             self._reconnect.proven()
         flight = self._schedule.acked(acked.mid)
