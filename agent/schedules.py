@@ -3,7 +3,7 @@
 Pure; judged by the wall clock, so that "08:00" stays 08:00 where clocks are put forward and back.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Self
@@ -75,20 +75,21 @@ class Schedules:
         as_day = self._holidays[day] if day in self._holidays else _DAYS[day.weekday()]
         return as_day in span.days
 
-    def _turns(self, schedule_id: str, utc: datetime) -> Iterator[datetime]:
+    def _turns(self, schedule_id: str, utc: datetime) -> list[datetime]:
         """Every later moment at which the schedule may begin or end to hold, in order."""
         today = utc.astimezone(self._zone).date()
         minutes = {0} | {
             at % _WHOLE_DAY for span in self._spans.get(schedule_id, ()) for at in (span.since, span.until)
         }
+        turns: set[datetime] = set()
         for day in (today + n * _ONE_DAY for n in range(HORIZON_DAYS)):
             midnight = datetime.combine(day, time(), self._zone)
             walls = [midnight + timedelta(minutes=minute) for minute in minutes]
-            turns = {wall.replace(fold=fold).astimezone(UTC) for wall in walls for fold in (0, 1)}
+            turns |= {wall.replace(fold=fold).astimezone(UTC) for wall in walls for fold in (0, 1)}
             if midnight.utcoffset() != (midnight + _ONE_DAY).utcoffset():
                 begin = midnight.astimezone(UTC)
                 turns |= {begin + n * _HALF_HOUR for n in range(52)}  # the clocks are changed at one of these
-            yield from sorted(turn for turn in turns if turn > utc)
+        return sorted(turn for turn in turns if turn > utc)
 
 
 def _spans(schedule: Schedule) -> tuple[_Span, ...]:

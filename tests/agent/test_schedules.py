@@ -107,6 +107,12 @@ def test_clocks_put_forward_and_back_move_nothing_on_the_wall() -> None:
     assert house.active("s", datetime(2026, 10, 25, 1, 30, tzinfo=UTC))
 
 
+def test_a_change_just_after_the_day_the_clocks_are_put_forward_is_not_overlooked() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    house = schedules(window(["sun"], "00:00", "24:00"), window(["mon"], "00:00", "00:01"), zone="Europe/Berlin")
+    assert house.next_change("s", at("2026-03-29 12:00", berlin)) == at("2026-03-30 00:01", berlin)
+
+
 TIMES = st.integers(0, 23 * 60 + 59).map(lambda m: f"{m // 60:02}:{m % 60:02}")
 WINDOWS = st.builds(
     window, st.lists(st.sampled_from(list(Day)), min_size=1, max_size=7), TIMES, TIMES | st.just("24:00")
