@@ -127,10 +127,15 @@ def reading_body(reading: Reading, unit: str, *, boot: str, at: datetime | None)
     return _dumps([reading.ref, reading.value, unit, quality, _seconds(reading.mono_s), time, boot[:_BOOT_CHARS]])
 
 
-def tombstone(*, lane: Lane, first: int, last: int, count: int, reason: str, digest: bytes, mono_s: float) -> Event:
-    """Declares that `first..last` of `lane` are gone; `digest` is the chain value at `last`."""
-    data = {"lane": lane.value, "from": first, "to": last, "count": count, "reason": reason, "digest": digest.hex()}
-    return Event(Kind.ENTRIES_DROPPED, lane.value, mono_s, data)
+def tombstone(
+    *, epoch: str, lane: Lane, first: int, last: int, count: int, reason: str, digest: bytes, mono_s: float
+) -> Event:
+    """Declares that `first..last` of `lane` are gone; `digest` is the chain value at `last`.
+
+    It names its epoch: entered again in a later one, it still speaks of the numbers of its own.
+    """
+    data = {"epoch": epoch, "lane": lane.value, "from": first, "to": last, "count": count, "reason": reason}
+    return Event(Kind.ENTRIES_DROPPED, lane.value, mono_s, data | {"digest": digest.hex()})
 
 
 # ---------------------------------------------------------------- payloads: what travels up

@@ -1,9 +1,10 @@
 """Turns events and readings into journal drafts: name, grid cell, time and boot are stamped here, and only here."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from agent import contract
-from agent.events import Event, Kind, Lane
+from agent.events import Event, JsonValue, Kind, Lane
 from agent.journal import Birth, Bodies, Draft, Dropped
 from agent.settings import ModbusBus, Name, Settings
 from drivers.base import Clock, PointRef, Reading
@@ -35,14 +36,18 @@ class Recorder:
         return contract.event_body(event, boot=self._boot, at=at, name=name, grid=grid or self._grid)
 
     def _epoch_started(self, birth: Birth) -> bytes:
-        data = {"epoch": birth.epoch, "origin": birth.origin.value}
+        data: dict[str, JsonValue] = {"epoch": birth.epoch, "origin": birth.origin.value}
         if birth.set_aside:
             data |= {"set_aside": birth.set_aside, "reason": birth.reason}
+        if birth.previous:
+            lanes: JsonValue = {lane.value: asdict(tail) for lane, tail in birth.tails.items()}
+            data |= {"reason": birth.reason, "previous": birth.previous, "lanes": lanes}
         return self._body(Event(Kind.EPOCH_STARTED, "journal", self._clock.mono_s(), data))
 
     def _entries_dropped(self, dropped: Dropped) -> bytes:
         return self._body(
             contract.tombstone(
+                epoch=dropped.epoch,
                 lane=dropped.lane,
                 first=dropped.first,
                 last=dropped.last,

@@ -14,6 +14,7 @@ from agent.journal.entry import (
     Origin,
     RefusedError,
     Storing,
+    Tail,
 )
 from agent.journal.journal import Journal
 
@@ -33,6 +34,7 @@ __all__ = [
     "Origin",
     "RefusedError",
     "Storing",
+    "Tail",
     "first_digest",
     "next_digest",
 ]

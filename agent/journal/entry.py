@@ -9,8 +9,8 @@ GatehouseError
 """
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -111,22 +111,43 @@ class Origin(StrEnum):
     NEW = "new"
     CONTINUED = "continued"
     AFTER_CORRUPTION = "after_corruption"
+    RENEWED = "renewed"  # the centre knows another history than ours: a restored or a cloned database
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """How a lane of an ended epoch stood: our last entry, what of it was confirmed, what the centre says it has.
+
+    `entered` counts the entries above `confirmed` that the new epoch begins with; `centre` is None where it said
+    nothing. Between `last` and `centre` are entries the centre has and this database never knew.
+    """
+
+    last: int
+    confirmed: int
+    centre: int | None
+    entered: int
 
 
 @dataclass(frozen=True, slots=True)
 class Birth:
-    """How this epoch came to be; `set_aside` names the damaged file that was kept, `reason` what was wrong."""
+    """How this epoch came to be; `set_aside` names the damaged file that was kept, `reason` what was wrong.
+
+    A renewed epoch names the `previous` one and how its lanes stood.
+    """
 
     origin: Origin
     epoch: str
     set_aside: str = ""
     reason: str = ""
+    previous: str = ""
+    tails: Mapping[Lane, Tail] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A range given up for room; `digest` is the lane's chain after `last`."""
+    """A range of `epoch` given up for room; `digest` is the lane's chain after `last`."""
 
+    epoch: str
     lane: Lane
     first: int
     last: int
@@ -139,12 +160,13 @@ class Dropped:
 
 
 def _epoch_started(birth: Birth) -> bytes:
-    data = {"epoch": birth.epoch, "origin": birth.origin, "set_aside": birth.set_aside, "reason": birth.reason}
+    data = asdict(birth)
     return json.dumps({"type": "gatehouse.epoch.started", "data": data}, separators=(",", ":")).encode()
 
 
 def _entries_dropped(dropped: Dropped) -> bytes:
     data = {
+        "epoch": dropped.epoch,
         "lane": dropped.lane,
         "from": dropped.first,
         "to": dropped.last,

@@ -1,7 +1,7 @@
 """The journal as the loop sees it. Every method is called in the loop; a thread of its own owns the disk."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -9,7 +9,9 @@ from typing import Any
 
 from agent.events import Lane
 from agent.journal.entry import Birth, Bodies, ClosedError, Draft, Entry, Health, LaneState, Limits, Storing
-from agent.journal.thread import Confirmation, JournalThread, Question, Report
+from agent.journal.inbox import Confirmation, Place, Question, Report
+from agent.journal.renewal import Renewal
+from agent.journal.thread import JournalThread
 from drivers.base import Clock
 
 URGENT = frozenset({Lane.ALARM, Lane.FAULT, Lane.LEDGER})
@@ -40,10 +42,12 @@ class Journal:
         self._closing = False
         self._on_commit: list[Callable[[Sequence[Entry]], None]] = []
         self._on_health: list[Callable[[Health], None]] = []
+        self._on_epoch: list[Callable[[Birth], None]] = []
+        self._birth: Birth | None = None
         self._life: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._life.add_done_callback(self._ended)
         self.opened: asyncio.Future[Birth] = asyncio.get_running_loop().create_future()
-        """How this epoch came to be, once the disk has let us."""
+        """How the epoch of the opening came to be, once the disk has let us."""
 
     @classmethod
     def start(cls, folder: Path, limits: Limits, clock: Clock, bodies: Bodies | None = None) -> "Journal":
@@ -75,8 +79,8 @@ class Journal:
 
     @property
     def birth(self) -> Birth:
-        """Only once `opened` is done."""
-        return self.opened.result()
+        """How this epoch came to be. Only once `opened` is done."""
+        return self._birth or self.opened.result()
 
     @property
     def epoch(self) -> str:
@@ -96,7 +100,7 @@ class Journal:
             self._tell_soon()
             return
         self._pending += 1
-        self._thread.put(draft, None)
+        self._thread.inbox.put(draft, None)
 
     async def append(self, draft: Draft) -> Entry:
         """Durable on return, however long the disk takes. A cancelled wait does not take the draft back.
@@ -106,7 +110,7 @@ class Journal:
         self._check_open()
         done: asyncio.Future[Entry] = asyncio.get_running_loop().create_future()
         self._pending += 1
-        self._thread.put(draft, done)
+        self._thread.inbox.put(draft, done)
         return await done
 
     async def peek(self, lane: Lane, after: int, limit: int, max_bytes: int = 131072) -> tuple[Entry, ...]:
@@ -116,7 +120,7 @@ class Journal:
         """
         self._check_open()
         done: asyncio.Future[tuple[Entry, ...]] = asyncio.get_running_loop().create_future()
-        self._thread.ask(Question(lane, after, limit, max_bytes, done))
+        self._thread.inbox.ask(Question(lane, after, limit, max_bytes, done))
         return await done
 
     async def confirm(self, lane: Lane, upto: int, digest: bytes | None) -> None:
@@ -124,10 +128,25 @@ class Journal:
 
         Raises: ConfirmError when that does not fit our chain; nothing is released then.
         """
+        await self.confirm_all(((lane, upto, digest),))
+
+    async def confirm_all(self, places: Iterable[Place]) -> None:
+        """The centre has each lane up to there: all fit, or nothing is released. Raises: ConfirmError."""
         self._check_open()
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._thread.confirm(Confirmation(lane, upto, digest, done))
+        self._thread.inbox.confirm(Confirmation(self.epoch, tuple(places), done))
         await done
+
+    async def renew(self, reason: str, centre: Mapping[Lane, int] = MappingProxyType({})) -> Birth:
+        """Begin a new epoch with everything that is not confirmed; drafts wait in memory meanwhile.
+
+        `centre` is up to where the centre has the lanes of the epoch that ends, for its successor's first entry.
+        Raises: StorageError when the disk refuses, and the old epoch goes on; ClosedError.
+        """
+        self._check_open()
+        done: asyncio.Future[Birth] = asyncio.get_running_loop().create_future()
+        self._thread.inbox.renew(Renewal(reason, centre, done))
+        return await done
 
     def hold(self, lane: Lane, upto: int) -> None:
         """Entries up to `upto` may be in flight: they are not dropped for room. 0 lets go."""
@@ -144,6 +163,10 @@ class Journal:
         """Called on every change of `health`."""
         self._on_health.append(callback)
 
+    def on_epoch(self, callback: Callable[[Birth], None]) -> None:
+        """Called when `renew` has begun a new epoch: every number and place of the old one means nothing now."""
+        self._on_epoch.append(callback)
+
     async def run_until_failed(self) -> None:
         """Watch over the thread. Returns after `close`; raises what ended the thread otherwise: a bug, or damage.
 
@@ -159,7 +182,7 @@ class Journal:
     async def close(self) -> None:
         """Write what waits, then end the thread. With a disk that refuses, what waits is tried once and lost."""
         self._closing = True
-        self._thread.close()
+        self._thread.inbox.close()
         await asyncio.wait({self._life})
         self._thread.join()
 
@@ -172,6 +195,10 @@ class Journal:
         self._pending -= report.settled
         if report.states is not None:
             self.lanes = MappingProxyType(report.states)
+        if report.birth is not None:
+            self._birth = report.birth
+            for began in self._on_epoch:
+                began(report.birth)
         for answer in report.answers:
             answer()
         self._tell()

@@ -86,8 +86,8 @@ class Store:
         written = iter(self._insert([draft for draft, admit in zip(drafts, admitted, strict=True) if admit]))
         return [next(written) if admit else None for admit in admitted]
 
-    def confirm(self, lane: Lane, upto: int, digest: bytes | None) -> None:
-        """Move the cursor forward. A place inside a dropped range cannot be verified and moves nothing.
+    def check(self, lane: Lane, upto: int, digest: bytes | None) -> bytes | None:
+        """Our chain at `upto`, None where it is not known any more.
 
         Raises: ConfirmError beyond our last entry, or when `digest` is not our chain at `upto`.
         """
@@ -97,6 +97,15 @@ class Store:
         known = self._digest_at(lane, upto)
         if digest is not None and known is not None and digest != known:
             raise ConfirmError(lane, upto, "another digest than ours")
+        return known
+
+    def confirm(self, lane: Lane, upto: int, digest: bytes | None) -> None:
+        """Move the cursor forward. A place inside a dropped range cannot be verified and moves nothing.
+
+        Raises: ConfirmError as `check` does.
+        """
+        cursor = self._cursors[lane]
+        known = self.check(lane, upto, digest)
         if known is None or upto <= cursor.confirmed:
             return
         cursor.waiting -= upto - cursor.confirmed - self._missing(lane, cursor.confirmed, upto)
@@ -107,9 +116,10 @@ class Store:
         """Release a chunk of the confirmed entries that are too old or too many; `today` is the date's ordinal."""
         if self._too_many():
             self._release_lowest()
-        elif today is not None and not self._release_old(today):
+        elif today is not None:
             self._mark(today)
-            self._tidy_on = today
+            if not self._release_old():
+                self._tidy_on = today
 
     def make_room(self, reason: str) -> bool:
         """Give up one chunk: confirmed entries first, then the lowest lane's oldest; False when nothing may go."""
@@ -282,24 +292,23 @@ class Store:
         cursor.oldest = self._oldest(lane, cursor.last)
         self._database.execute("INSERT INTO dropped VALUES (?, ?, ?, ?)", (lane.value, first, last, digest))
         self._changed.add(lane)
-        body = self._bodies.entries_dropped(Dropped(lane, first, last, reason, digest))
+        body = self._bodies.entries_dropped(Dropped(self.epoch, lane, first, last, reason, digest))
         self._insert([Draft(Lane.LEDGER, Kind.ENTRIES_DROPPED, body)])
         return True
 
     # ------------------------------------------------------------ private: age
 
     def _mark(self, today: int) -> None:
-        """Note how far each lane was confirmed when the day began."""
+        """Note how far each lane was confirmed when the day was first seen."""
         for lane, cursor in self._cursors.items():
             self._database.execute("INSERT OR IGNORE INTO mark VALUES (?, ?, ?)", (today, lane.value, cursor.confirmed))
 
-    def _release_old(self, today: int) -> bool:
-        due = self._database.rows(
-            "SELECT day, lane, confirmed FROM mark WHERE day < ? ORDER BY day LIMIT 1",
-            (today - self._limits.keep_days,),
-        )
-        if not due:
+    def _release_old(self) -> bool:
+        """A mark is due when `keep_days` whole days were seen after it: a jump of the clock is one day, however far."""
+        days = self._database.number("SELECT count(DISTINCT day) FROM mark")
+        if days <= self._limits.keep_days + 1:
             return False
+        due = self._database.rows("SELECT day, lane, confirmed FROM mark ORDER BY rowid LIMIT 1")
         day, lane, confirmed = _int(due[0][0]), Lane(str(due[0][1])), _int(due[0][2])
         cursor = self._cursors[lane]
         if cursor.oldest <= min(confirmed, cursor.confirmed):

@@ -1,6 +1,6 @@
 """The journal's thread: it alone owns the database. The loop hands over and asks; the thread reports back.
 
-Everything shared stands in `_Inbox` under one condition. Each round serves the questions first, then writes all
+Everything shared stands in `Inbox`, under one condition. Each round serves the questions first, then writes all
 that waits, drafts and confirmations, in one transaction with one fsync. A round the disk refuses is kept and tried
 again; the drafts behind it wait in memory. Reports go to the loop by one `call_soon_threadsafe` a round.
 """
@@ -9,20 +9,17 @@ import logging
 import sys
 import threading
 from asyncio import AbstractEventLoop, Future
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 from agent.events import Lane
-from agent.journal.database import DamagedError, StorageError, StorageFullError
+from agent.journal.database import DamagedError, Database, StorageError, StorageFullError
 from agent.journal.entry import (
     Birth,
     Bodies,
     ConfirmError,
-    Draft,
     Entry,
     Health,
     LaneState,
@@ -30,7 +27,9 @@ from agent.journal.entry import (
     RefusedError,
     Storing,
 )
+from agent.journal.inbox import Answer, Confirmation, Inbox, Question, Report, Waiting
 from agent.journal.opening import FolderLock, Opened, mark_damaged, open_store
+from agent.journal.renewal import renew
 from agent.journal.store import RESERVED, Store
 from drivers.base import Backoff, Clock, ConfigError, GatehouseError
 
@@ -50,49 +49,7 @@ SWITCH_S = 0.0001
 
 _FULL_HINT = "Restore the link to the centre, or give the journal more room (storage.max_mb)."
 
-Waiting: TypeAlias = tuple[Draft, "Future[Entry] | None"]
-Answer: TypeAlias = Callable[[], None]
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class Confirmation:
-    lane: Lane
-    upto: int
-    digest: bytes | None
-    done: "Future[None]"
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    lane: Lane
-    after: int
-    limit: int
-    max_bytes: int
-    done: "Future[tuple[Entry, ...]]"
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a round did: committed states, health, futures to resolve in the loop, how many drafts are settled.
-
-    `written` are the entries they became.
-    """
-
-    states: dict[Lane, LaneState] | None
-    health: Health
-    answers: tuple[Answer, ...] = ()
-    settled: int = 0
-    written: tuple[Entry, ...] = ()
-
-
-@dataclass(slots=True)
-class _Inbox:
-    changed: threading.Condition = field(default_factory=threading.Condition)
-    drafts: deque[Waiting] = field(default_factory=deque)
-    confirmations: deque[Confirmation] = field(default_factory=deque)
-    questions: deque[Question] = field(default_factory=deque)
-    closing: bool = False
 
 
 class JournalThread:
@@ -107,7 +64,7 @@ class JournalThread:
         self._clock = clock
         self._bodies = bodies
         self._report = report
-        self._inbox = _Inbox()
+        self.inbox = Inbox()
         self._refusal: StorageError | None = None
         self._no_room = ""
         self._refused = 0
@@ -120,35 +77,13 @@ class JournalThread:
 
     # ------------------------------------------------------------ called by the loop
 
-    def put(self, draft: Draft, done: "Future[Entry] | None") -> None:
-        with self._inbox.changed:
-            self._inbox.drafts.append((draft, done))
-            self._inbox.changed.notify()
-
-    def ask(self, question: Question) -> None:
-        with self._inbox.changed:
-            self._inbox.questions.append(question)
-            self._inbox.changed.notify()
-
-    def confirm(self, confirmation: Confirmation) -> None:
-        with self._inbox.changed:
-            self._inbox.confirmations.append(confirmation)
-            self._inbox.changed.notify()
-
-    def close(self) -> None:
-        """Write what waits, then end."""
-        with self._inbox.changed:
-            self._inbox.closing = True
-            self._inbox.changed.notify()
-
     def abandoned(self) -> "tuple[int, list[Future[Any]]]":
         """What the thread left undone, only after its end: number of drafts, and who still waits."""
-        inbox = self._inbox
-        drafts = [done for _, done in (*self._drafts, *inbox.drafts)]
-        waiting: list[Future[Any]] = [done for done in drafts if done is not None]
-        waiting += [ask.done for ask in (*self._confirmations, *inbox.confirmations)]
-        waiting += [ask.done for ask in (*self._questions, *inbox.questions)]
-        return len(drafts), waiting
+        inbox = self.inbox
+        waiting: list[Future[Any]] = [done for _, done in self._drafts if done is not None]
+        waiting += [asked.done for asked in self._confirmations]
+        waiting += [asked.done for asked in self._questions]
+        return len(self._drafts) + len(inbox.drafts), waiting + inbox.waiting()
 
     def start(self, loop: AbstractEventLoop, opened: "Future[Birth]", ended: "Future[None]", *, patient: bool) -> None:
         """`ended` carries what ends the thread; a `patient` one waits for a disk that refuses to be opened.
@@ -179,9 +114,9 @@ class JournalThread:
                 if not patient:
                     raise ConfigError(str(err), hint=err.hint) from err
                 self._fail(loop, err)
-            with self._inbox.changed:
+            with self.inbox.changed:
                 wait_s = max(0.0, self._retry_at - self._clock.mono_s())
-                if self._inbox.changed.wait_for(lambda: self._inbox.closing, wait_s):
+                if self.inbox.changed.wait_for(lambda: self.inbox.closing, wait_s):
                     return None
 
     def _open_once(self) -> tuple[FolderLock, Opened]:
@@ -205,7 +140,7 @@ class JournalThread:
             try:
                 self._send(loop, found.store.states())
                 loop.call_soon_threadsafe(_answer(opened, found.birth))
-                self._serve(loop, found.store)
+                self._serve(loop, found.database, found.store)
                 clean = True
             except DamagedError as err:
                 mark_damaged(self._folder, str(err))
@@ -215,10 +150,12 @@ class JournalThread:
         finally:
             lock.release(clean=clean)
 
-    def _serve(self, loop: AbstractEventLoop, store: Store) -> None:
+    def _serve(self, loop: AbstractEventLoop, database: Database, store: Store) -> None:
         while True:
             self._take(idle=not store.untidy(self._today()))
-            closing = self._inbox.closing
+            closing = self.inbox.closing
+            if self.inbox.renewals:
+                store = self._renew(loop, database, store)
             if self._questions:
                 self._answer_questions(loop, store)
             if self._refusal is None or closing or self._clock.mono_s() >= self._retry_at:
@@ -226,21 +163,17 @@ class JournalThread:
                     self._round(loop, store)
                 elif not closing and store.untidy(today := self._today()):
                     self._tidy(loop, store, today)
-            if closing and (self._refusal is not None or not self._work()):
+            if closing and (self._refusal is not None or not (self._drafts or self.inbox.holds_work())):
                 return
-
-    def _work(self) -> bool:
-        inbox = self._inbox
-        return bool(self._drafts or inbox.drafts or inbox.questions or inbox.confirmations)
 
     def _take(self, *, idle: bool) -> None:
         """Wait for work; fill the round with what waits, up to a batch, and take the questions."""
-        inbox = self._inbox
+        inbox = self.inbox
         with inbox.changed:
             if self._refusal is not None:
                 inbox.changed.wait_for(lambda: inbox.questions or inbox.closing, POLL_S)
             elif idle:
-                inbox.changed.wait_for(lambda: self._work() or inbox.closing, IDLE_S)
+                inbox.changed.wait_for(lambda: inbox.holds_work() or self._drafts or inbox.closing, IDLE_S)
             if not self._drafts:
                 size = 0
                 while inbox.drafts and len(self._drafts) < BATCH_ROWS and size < BATCH_BYTES:
@@ -296,6 +229,25 @@ class JournalThread:
             self._no_room = store.refused_for
         return answers, tuple(entry for entry in entries if entry is not None)
 
+    def _renew(self, loop: AbstractEventLoop, database: Database, store: Store) -> Store:
+        asked = self.inbox.renewals[0]
+
+        def progress() -> None:
+            self.round_began_s = self._clock.mono_s()
+
+        progress()
+        try:
+            fresh, birth = renew(database, store, self._limits, self._bodies, asked, progress)
+        except StorageError as err:
+            self.inbox.renewals.popleft()
+            self._fail(loop, err, [_answer(asked.done, err)])
+            return store
+        self.inbox.renewals.popleft()
+        fresh.in_flight = self.in_flight
+        self._recover()
+        self._send(loop, fresh.states(), [_answer(asked.done, birth)], birth=birth)
+        return fresh
+
     def _tidy(self, loop: AbstractEventLoop, store: Store, today: int | None) -> None:
         self.round_began_s = self._clock.mono_s()
         try:
@@ -307,13 +259,13 @@ class JournalThread:
         self._recover()
         self._send(loop, store.states())
 
-    def _fail(self, loop: AbstractEventLoop, err: StorageError) -> None:
+    def _fail(self, loop: AbstractEventLoop, err: StorageError, answers: Sequence[Answer] = ()) -> None:
         """Keep everything and try again later."""
         if self._refusal is None:
             _LOG.error("journal: the disk refuses, events wait in memory: %s", err)
         self._refusal = err
         self._retry_at = self._clock.mono_s() + self._backoff.next_s()
-        self._send(loop, None)
+        self._send(loop, None, answers)
 
     def _recover(self) -> None:
         if self._refusal is not None:
@@ -333,12 +285,13 @@ class JournalThread:
         self,
         loop: AbstractEventLoop,
         states: dict[Lane, LaneState] | None,
-        answers: list[Answer] | None = None,
+        answers: Sequence[Answer] = (),
         settled: int = 0,
         written: tuple[Entry, ...] = (),
+        birth: Birth | None = None,
     ) -> None:
         self.round_began_s = None
-        report = Report(states, self._health(), tuple(answers or ()), settled, written)
+        report = Report(states, self._health(), tuple(answers), settled, written, birth)
         loop.call_soon_threadsafe(self._report, report)
 
     def _today(self) -> int | None:
@@ -384,7 +337,11 @@ def _answer(done: "Future[Result]", result: Result | GatehouseError) -> Answer:
 
 def _confirm(store: Store, confirmation: Confirmation) -> Answer:
     try:
-        store.confirm(confirmation.lane, confirmation.upto, confirmation.digest)
+        if confirmation.epoch == store.epoch:
+            for lane, upto, digest in confirmation.places:
+                store.check(lane, upto, digest)
+            for lane, upto, digest in confirmation.places:
+                store.confirm(lane, upto, digest)
     except ConfirmError as err:
         return _answer(confirmation.done, err)
     return _answer(confirmation.done, None)

@@ -104,9 +104,15 @@ class Reader:
         self._aside.popleft()
         if entries and entries[0].sequence == sequence:
             now = self._clock.mono_s()
-            digest = entries[0].digest
             event = tombstone(
-                lane=lane, first=sequence, last=sequence, count=1, reason=reason, digest=digest, mono_s=now
+                epoch=self._journal.epoch,
+                lane=lane,
+                first=sequence,
+                last=sequence,
+                count=1,
+                reason=reason,
+                digest=entries[0].digest,
+                mono_s=now,
             )
             at = wall_time(self._clock, now)
             body = event_body(event, boot=self._boot, at=at, name=None, grid=None)

@@ -152,7 +152,9 @@ def test_cards_and_keys_are_refused_as_telemetry_without_being_named(secret: Car
 
 
 def test_a_tombstone_declares_its_range() -> None:
-    event = tombstone(lane=Lane.TELEMETRY, first=5, last=9, count=5, reason="room", digest=b"\1" * 32, mono_s=7.0)
+    event = tombstone(
+        epoch="e", lane=Lane.TELEMETRY, first=5, last=9, count=5, reason="room", digest=b"\1" * 32, mono_s=7.0
+    )
     document = json.loads(event_body(event, boot=BOOT, at=None, name=None, grid=None))
     assert document["type"] == "gatehouse.entries.dropped"
     assert {key: document["data"][key] for key in ("lane", "from", "to", "count", "reason", "digest")} == {

@@ -174,7 +174,9 @@ def test_a_tombstone_closes_the_books_over_what_was_dropped() -> None:
     bodies = gateway.readings(10)
     registry.take(*gateway.batch(bodies, 8, 10), 1.0)
     digest = gateway.digests[Lane.TELEMETRY, 7]
-    gone = tombstone(lane=Lane.TELEMETRY, first=1, last=7, count=7, reason="room", digest=digest, mono_s=1.0)
+    gone = tombstone(
+        epoch=EPOCH, lane=Lane.TELEMETRY, first=1, last=7, count=7, reason="room", digest=digest, mono_s=1.0
+    )
     registry.take(*gateway.event(gone), 1.0)
     proof = registry.proof()
     assert (proof.gaps, proof.dropped, proof.confirmed) == (0, 7, 4)
