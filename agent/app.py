@@ -30,7 +30,7 @@ from agent.schedules import Schedules
 from agent.settings import DeviceConfig, GpioChip, ModbusBus, OsdpBus, Settings, WiegandBus
 from agent.status import StatusServer
 from agent.supervisor import Supervisor
-from agent.uplink import Trouble, Uplink
+from agent.uplink import Trouble, TroubleCode, Uplink
 from agent.vision.client import VisionClient
 from drivers.base import Clock, ClockTrust, ConfigError, Device, GatehouseError, Reading
 
@@ -260,7 +260,10 @@ class Agent:
         data: dict[str, JsonValue] = {"code": trouble.code.value, "reason": trouble.reason}
         if trouble.lane is not None:
             data |= {"lane": trouble.lane.value, "sequence": trouble.sequence}
-        self._say(Kind.UPLINK_REFUSED, data, subject="uplink")
+        if trouble.count > 1:
+            data["count"] = trouble.count
+        forged = trouble.code is TroubleCode.RECEIPT_MISMATCH
+        self._say(Kind.RECEIPT_MISMATCH if forged else Kind.UPLINK_REFUSED, data, subject="uplink")
 
     def _status_message(self) -> bytes:
         gateway, now_s = self._settings.gateway, self._clock.mono_s()
@@ -279,6 +282,7 @@ class Agent:
                 lane: LaneStatus(last=s.last, confirmed=s.confirmed, oldest=s.oldest, digest=s.digest.hex())
                 for lane, s in self._journal.lanes.items()
             },
+            receipt_counter=self._uplink.receipt_counter,
         ).payload()
 
     def snapshot(self) -> Mapping[str, JsonValue]:

@@ -32,6 +32,8 @@ MAX_BATCH_BYTES: Final = 64 * 1024
 MAX_BATCH_READINGS: Final = 1000
 
 _TYPE: Final = b'"type":'
+_READINGS: Final = b'"readings":['
+_DECODER: Final = json.JSONDecoder()
 _BOOT_CHARS: Final = 8
 """A reading quotes so much of its boot id: enough to tell the boots of one gateway apart."""
 
@@ -69,6 +71,9 @@ class Topics:
 
     def device(self, device: str) -> str:
         return self.up(f"device/{device}")
+
+    def reply(self, request_id: str) -> str:
+        return self.up(f"reply/{request_id}")
 
     @property
     def receipt(self) -> str:
@@ -138,6 +143,17 @@ def tombstone(
     return Event(Kind.ENTRIES_DROPPED, lane.value, mono_s, data | {"digest": digest.hex()})
 
 
+def clock_offset(*, began: datetime, mono_s: float, step_s: float | None) -> Event:
+    """Says when the uptime of this boot was zero, so that what was recorded without a time finds its place.
+
+    `step_s` is by how much the clock was set since it was last said; None the first time.
+    """
+    data: dict[str, JsonValue] = {"began": rfc3339(began)}
+    if step_s is not None:
+        data["step_s"] = round(step_s, 3)
+    return Event(Kind.CLOCK_OFFSET, "clock", mono_s, data)
+
+
 # ---------------------------------------------------------------- payloads: what travels up
 
 
@@ -167,6 +183,17 @@ def batch_payload(gateway: str, epoch: str, first: int, bodies: Sequence[bytes],
 def body_of(payload: bytes) -> bytes:
     """The body inside a CloudEvent of ours, byte for byte. Raises: ValueError when there is none."""
     return b"{" + payload[payload.index(_TYPE) :]
+
+
+def bodies_of(payload: bytes) -> list[bytes]:
+    """The bodies inside a batch of ours, byte for byte. Raises: ValueError when it is none."""
+    text = payload[payload.index(_READINGS) + len(_READINGS) :].decode()
+    found, place = [], 0
+    while text[place] == "[":
+        _, end = _DECODER.raw_decode(text, place)
+        found.append(text[place:end].encode())
+        place = end + (text[end] == ",")
+    return found
 
 
 # ---------------------------------------------------------------- models
@@ -202,7 +229,10 @@ class LaneReceipt(_Message):
 
 
 class Receipt(_Message):
-    """The centre's word, for one gateway and epoch; `counter` rises with each."""
+    """The centre's word, for one gateway and epoch; `counter` rises with each.
+
+    A centre that has lost its count goes on from `receipt_counter` of the gateway's status.
+    """
 
     gateway: str
     epoch: str
@@ -210,12 +240,44 @@ class Receipt(_Message):
     lanes: Mapping[Lane, LaneReceipt] = {}
 
 
-class Request(_Message):
-    """The centre asks for entries again."""
+RequestId = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,40}$")]
+"""A level of a topic; the centre's own."""
 
+
+class Request(_Message):
+    """The centre asks for entries of an epoch again; `id` names the reply. It may ask as often as it likes."""
+
+    id: RequestId
+    epoch: str
     lane: Lane
     first: Annotated[Sequence1, Field(alias="from")]
     last: Annotated[Sequence1, Field(alias="to")]
+
+
+class Span(_Message):
+    first: Annotated[Sequence1, Field(alias="from")]
+    last: Annotated[Sequence1, Field(alias="to")]
+
+
+class Outcome(StrEnum):
+    ANSWERED = "answered"  # what is kept is on its way again, what is gone is named
+    UNKNOWN_EPOCH = "unknown_epoch"  # nothing of that epoch is kept; `epoch` of the reply is the one that runs
+
+
+class RequestReply(_Message):
+    """Answers a request, at `reply/{id}`, for `from..to`; a centre that asked for more asks again from there.
+
+    `gone` will never come again: it was confirmed and released long ago, or declared dropped.
+    """
+
+    id: RequestId
+    gateway: str
+    epoch: str
+    outcome: Outcome
+    lane: Lane
+    first: Annotated[Sequence1, Field(alias="from")]
+    last: Annotated[Sequence1, Field(alias="to")]
+    gone: tuple[Span, ...] = ()
 
 
 class Online(StrEnum):
@@ -254,6 +316,8 @@ class StatusMessage(_Message):
     name: Name
     grid: str | None = None
     lanes: Mapping[Lane, LaneStatus]
+    receipt_counter: Sequence0 = 0
+    """The highest that was taken from a receipt since the agent started or the epoch began; a lower one is stale."""
 
 
 class PointMessage(_Message):

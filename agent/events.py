@@ -87,12 +87,14 @@ class Kind(StrEnum):
     JOURNAL_FAULT = "journal.fault"
     JOURNAL_RESTORED = "journal.restored"
     UPLINK_REFUSED = "uplink.refused"
+    RECEIPT_MISMATCH = "receipt.mismatch"
     EPOCH_STARTED = "epoch.started"
     ENTRIES_DROPPED = "entries.dropped"
     ENTRIES_REFUSED = "entries.refused"
     AGENT_STARTED = "agent.started"
     AGENT_STOPPED = "agent.stopped"
     CREDENTIALS_CHANGED = "credentials.changed"
+    CLOCK_OFFSET = "clock.offset"
     ACCESS_GRANTED = "access.granted"
     ACCESS_DENIED = "access.denied"
     FREE_ACCESS = "door.free"
@@ -179,12 +181,16 @@ CATALOGUE: Mapping[Kind, KindInfo] = {
     ),
     Kind.RULE_FAULT: KindInfo(Lane.FAULT, Severity.CRITICAL, "Rule failed, needs attention", "规则异常,需检修"),
     Kind.UPLINK_REFUSED: KindInfo(Lane.FAULT, Severity.MAJOR, "Refused by the centre or broker", "上报被拒绝"),
+    Kind.RECEIPT_MISMATCH: KindInfo(
+        Lane.FAULT, Severity.CRITICAL, "Receipt does not fit the journal", "回执与事件日志不符"
+    ),
     Kind.EPOCH_STARTED: KindInfo(Lane.LEDGER, Severity.INFO, "Journal begun", "事件日志新纪元"),
     Kind.ENTRIES_DROPPED: KindInfo(Lane.LEDGER, Severity.MAJOR, "Entries dropped for room", "空间不足,事件被丢弃"),
     Kind.ENTRIES_REFUSED: KindInfo(Lane.LEDGER, Severity.CRITICAL, "Events refused, disk full", "存储已满,拒收事件"),
     Kind.AGENT_STARTED: KindInfo(Lane.LEDGER, Severity.INFO, "Gateway started", "网关启动"),
     Kind.AGENT_STOPPED: KindInfo(Lane.LEDGER, Severity.INFO, "Gateway stopped", "网关停止"),
     Kind.CREDENTIALS_CHANGED: KindInfo(Lane.LEDGER, Severity.INFO, "Card list changed", "通行名单已更新"),
+    Kind.CLOCK_OFFSET: KindInfo(Lane.LEDGER, Severity.INFO, "Clock set", "时钟校准"),
     Kind.ACCESS_GRANTED: KindInfo(Lane.ACCESS, Severity.INFO, "Access granted", "准许通行", 422),
     Kind.ACCESS_DENIED: KindInfo(Lane.ACCESS, Severity.MINOR, "Access denied", "拒绝通行", 421),
     Kind.FREE_ACCESS: KindInfo(

@@ -61,6 +61,7 @@ class Centre:
         self._client_id = client_id
         self._wake = asyncio.Event()
         self._connected = asyncio.Event()
+        self._lost = False
         self._count = 0
         self._waiters: set[asyncio.Future[None]] = set()
         self._task: asyncio.Task[None] | None = None
@@ -138,6 +139,14 @@ class Centre:
     def proof(self) -> Proof:
         return self._registry.proof()
 
+    def lose_database(self) -> None:
+        """Everything it knew is lost, its count of receipts too; it reconnects, and asks from the first entry on."""
+        lost, self._registry = self._registry, Registry()
+        self._registry.on_received, self._registry.on_news = self._store, lost.on_news
+        self._registry.judge = lost.judge
+        self._lost = True
+        self._wake.set()
+
     # ------------------------------------------------------------ the link
 
     async def _run(self) -> None:
@@ -158,7 +167,8 @@ class Centre:
         session.subscribe([*own, f"gatehouse/1/up/{below}#"])
         session.flush()
         self._registry.owe_all()
-        while True:
+        self._lost = False
+        while not self._lost:
             self._wake.clear()
             now = self._clock.mono_s()
             for happening in session.take():

@@ -4,11 +4,22 @@ import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from pydantic import ValidationError
 
-from agent.contract import DeviceMessage, Presence, Receipt, Request, StatusMessage, body_of, split_up
+from agent.contract import (
+    DeviceMessage,
+    Presence,
+    Receipt,
+    Request,
+    RequestReply,
+    StatusMessage,
+    bodies_of,
+    body_of,
+    split_up,
+)
 from agent.events import CATALOGUE, Kind, Lane
 from simulators.books import LaneBook, Proof
 
@@ -36,6 +47,9 @@ class Received:
     mono_s: float
     arrived_s: float
     readings: int = 0
+    boot: str = ""
+    time: str | None = None
+    """As the gateway wrote it; None while it had no time. `GatewayBook.when` finds its place all the same."""
 
 
 @dataclass(slots=True)
@@ -52,10 +66,22 @@ class GatewayBook:
     stuck: dict[tuple[str, Lane], tuple[int, float]] = field(default_factory=dict)
     """For each lane with a gap: where it stands, and since when."""
     receipt_s: float = 0.0
-    owes_receipt: bool = False
+    owes: set[str] = field(default_factory=set)
+    """Epochs of which something was heard since their last receipt: a copied gateway lives in another one."""
+    ended: dict[str, str] = field(default_factory=dict)
+    """Epochs whose gateway has begun another, which is named."""
+    began: dict[str, datetime] = field(default_factory=dict)
+    """When the uptime of each boot was zero, as the gateway last said."""
 
     def lane(self, epoch: str, lane: Lane) -> LaneBook:
         return self.lanes.setdefault((epoch, lane), LaneBook(epoch, lane))
+
+    def when(self, received: Received) -> datetime | None:
+        """The event's own time, or by the offset of its boot; None while neither is known."""
+        if received.time is not None:
+            return datetime.fromisoformat(received.time)
+        began = self.began.get(received.boot)
+        return None if began is None else began + timedelta(seconds=received.mono_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +98,19 @@ class Registry:
         self.gateways: dict[str, GatewayBook] = {}
         self._counters: dict[str, int] = {}
         """The highest ever signed for a gateway, also one not heard of yet: retained receipts may come first."""
+        self._requests = itertools.count(1)
         self.unreadable = 0
         self.on_received: Callable[[Received], None] = lambda _: None
         self.on_news: Callable[[str], None] = lambda _: None
         self.judge: Callable[[Received], str | None] = lambda _: None
 
     def proof(self) -> Proof:
-        books = [book for gateway in self.gateways.values() for book in gateway.lanes.values()]
-        return sum((book.proof() for book in books), Proof())
+        proofs = [
+            book.proof(ended=epoch in gateway.ended)
+            for gateway in self.gateways.values()
+            for (epoch, _), book in gateway.lanes.items()
+        ]
+        return sum(proofs, Proof())
 
     def take(self, topic: str, payload: bytes, now: float) -> None:
         """One message of any topic the centre subscribes to."""
@@ -104,6 +135,8 @@ class Registry:
                     self.on_news(f"{name} {device}: {message.state} {message.reason}")
                 case ["event", lane, _]:
                     self._event(name, gateway, Lane(lane), payload, now)
+                case ["reply", _]:
+                    self._reply(name, gateway, RequestReply.model_validate_json(payload))
                 case _:
                     pass
         except (ValidationError, ValueError, KeyError, TypeError) as error:
@@ -113,16 +146,17 @@ class Registry:
     def receipts(self, now: float) -> Iterator[Answer]:
         """Receipts that are due: each gateway gets one at most every 50 ms."""
         for name, gateway in self.gateways.items():
-            if not gateway.owes_receipt or now - gateway.receipt_s < RECEIPT_EVERY_S:
+            if not gateway.owes or now - gateway.receipt_s < RECEIPT_EVERY_S:
                 continue
-            gateway.owes_receipt = False
-            said = {lane: book.receipt() for (epoch, lane), book in gateway.lanes.items() if epoch == gateway.epoch}
-            lanes = {lane: receipt for lane, receipt in said.items() if receipt is not None}
-            if lanes:
-                gateway.receipt_s = now
-                gateway.counter += 1
-                receipt = Receipt(gateway=name, epoch=gateway.epoch, counter=gateway.counter, lanes=lanes)
-                yield Answer(f"gatehouse/1/down/{gateway.path}/receipt", receipt.payload(), retain=True)
+            owes, gateway.owes = sorted(gateway.owes, key=lambda epoch: epoch == gateway.epoch), set()
+            for epoch in owes:  # the one it lives in last: that is the one the broker retains
+                said = {lane: book.receipt() for (other, lane), book in gateway.lanes.items() if other == epoch}
+                lanes = {lane: receipt for lane, receipt in said.items() if receipt is not None}
+                if lanes:
+                    gateway.receipt_s = now
+                    gateway.counter += 1
+                    receipt = Receipt(gateway=name, epoch=epoch, counter=gateway.counter, lanes=lanes)
+                    yield Answer(f"gatehouse/1/down/{gateway.path}/receipt", receipt.payload(), retain=True)
 
     def requests(self, now: float) -> Iterator[Answer]:
         """Ranges that are missing from a lane that has not moved on for a while."""
@@ -141,17 +175,18 @@ class Registry:
                     gateway.stuck[epoch, lane] = (book.upto, now)
                     for first, last in missing:
                         self.on_news(f"{name} is asked again for {lane}/{first}..{last}")
-                        request = Request(lane=lane, first=first, last=last)
+                        number = f"r{next(self._requests)}"
+                        request = Request(id=number, epoch=epoch, lane=lane, first=first, last=last)
                         yield Answer(f"gatehouse/1/down/{gateway.path}/request", request.payload(), retain=False)
 
     def owe_all(self) -> None:
         """The broker may have forgotten the retained receipts."""
         for gateway in self.gateways.values():
-            gateway.owes_receipt = True
+            gateway.owes.add(gateway.epoch)
 
     @property
     def owing(self) -> bool:
-        return any(gateway.owes_receipt for gateway in self.gateways.values())
+        return any(gateway.owes for gateway in self.gateways.values())
 
     # ------------------------------------------------------------ private
 
@@ -165,16 +200,23 @@ class Registry:
         gateway = self.gateways.get(receipt.gateway)
         if gateway is not None and receipt.counter > gateway.counter:
             gateway.counter = receipt.counter
-            gateway.owes_receipt = True
+            gateway.owes.add(gateway.epoch)
 
     def _status(self, gateway: GatewayBook, status: StatusMessage) -> None:
+        """It names every lane's last entry, so what never came is missed; and our count, if we have lost it."""
         gateway.status = status
         gateway.epoch = status.epoch
+        gateway.counter = max(gateway.counter, status.receipt_counter)
+        gateway.owes.add(status.epoch)
         for lane, said in status.lanes.items():
-            book = gateway.lane(status.epoch, lane)
-            if said.oldest - 1 <= said.confirmed:
-                book.begin(said.oldest)
-            book.hear_of(said.last)
+            if not gateway.lane(status.epoch, lane).hear_of(said.last, bytes.fromhex(said.digest)):
+                self.on_news(f"{status.gateway} {lane} went back to {said.last}: an older database")
+
+    def _reply(self, name: str, gateway: GatewayBook, reply: RequestReply) -> None:
+        for span in reply.gone:
+            self.on_news(f"{name} {reply.lane}/{span.first}..{span.last} is gone")
+            gateway.lane(reply.epoch, reply.lane).forgo(span.first, span.last)
+        gateway.owes.add(reply.epoch)
 
     def _event(self, name: str, gateway: GatewayBook, lane: Lane, payload: bytes, now: float) -> None:
         document = json.loads(payload)
@@ -185,11 +227,15 @@ class Registry:
         data = document["data"]
         book = gateway.lane(epoch, lane)
         gateway.epoch = epoch
-        gateway.owes_receipt = True
+        gateway.ended.pop(epoch, None)
+        gateway.owes.add(epoch)
+        conflicts = book.conflicts
         if lane is Lane.TELEMETRY:
-            news = book.enter(data["from"], sequence, digest, None)
+            news = book.enter(data["from"], sequence, digest, bodies_of(payload))
         else:
-            news = book.enter(sequence, sequence, digest, body_of(payload))
+            news = book.enter(sequence, sequence, digest, [body_of(payload)])
+        if book.conflicts > conflicts:
+            self.on_news(f"{name} {lane}/{sequence} is another entry than the one we have: refused")
         if not news:
             return
         kind = str(document["type"]).removeprefix("gatehouse.")
@@ -207,10 +253,25 @@ class Registry:
             mono_s=float(document.get("uptime", 0.0)),
             arrived_s=now,
             readings=news if lane is Lane.TELEMETRY else 0,
+            boot=str(document.get("boot", "")),
+            time=document.get("time"),
         )
-        if received.kind is Kind.ENTRIES_DROPPED:
-            dropped = gateway.lane(epoch, Lane(data["lane"]))
-            dropped.declare(data["from"], data["to"], bytes.fromhex(data["digest"]))
+        self._note(gateway, received)
         if (reason := self.judge(received)) is not None:
             book.reject(sequence, reason)
         self.on_received(received)
+
+    def _note(self, gateway: GatewayBook, received: Received) -> None:
+        """What the gateway says of its own record."""
+        data = received.data
+        match received.kind:
+            case Kind.ENTRIES_DROPPED:  # by the epoch it names: it may have been entered again in a later one
+                epoch, lane = data["epoch"], Lane(data["lane"])
+                if epoch == received.epoch or (epoch, lane) in gateway.lanes:
+                    gateway.lane(epoch, lane).declare(data["from"], data["to"], bytes.fromhex(data["digest"]))
+            case Kind.EPOCH_STARTED if "previous" in data:
+                gateway.ended[data["previous"]] = received.epoch
+            case Kind.CLOCK_OFFSET:
+                gateway.began[received.boot] = datetime.fromisoformat(data["began"])
+            case _:
+                pass

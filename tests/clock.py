@@ -1,4 +1,4 @@
-"""A clock that only the test moves."""
+"""Clocks that tests move."""
 
 import asyncio
 import heapq
@@ -6,6 +6,8 @@ import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
+
+from drivers.base import ClockTrust, SystemClock
 
 _ROUNDS = 30
 """Turns of the loop in which woken tasks, and those they wake in turn, come to rest."""
@@ -88,6 +90,25 @@ class ManualClock:
         if alarm in self._alarms:
             self._alarms.remove(alarm)
             heapq.heapify(self._alarms)
+
+
+class ShiftedClock(SystemClock):
+    """Runs with the machine's, put forward by `shift_s`; the wall clock is off by `wall` besides, or not trusted.
+
+    What waits already waits by the machine's time: only what is compared with a time of before sees the shift.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(ClockTrust.ALWAYS)
+        self.shift_s = 0.0
+        self.wall: timedelta | None = timedelta()
+
+    def mono_s(self) -> float:
+        return super().mono_s() + self.shift_s
+
+    def utc(self) -> datetime | None:
+        now = super().utc()
+        return None if now is None or self.wall is None else now + self.wall + timedelta(seconds=self.shift_s)
 
 
 async def _turn() -> None:

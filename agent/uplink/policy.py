@@ -99,6 +99,12 @@ class Suspects:
     _suspected: frozenset[Mark] = frozenset()
     _strikes: dict[Mark, int] = field(default_factory=dict)
 
+    def begin_anew(self) -> None:
+        """Another epoch: the marks mean other messages now."""
+        self.aside.clear()
+        self._strikes.clear()
+        self._suspected, self.careful = frozenset(), False
+
     def acknowledged(self, mark: Mark) -> None:
         if self._suspected:
             self._suspected -= {mark}

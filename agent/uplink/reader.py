@@ -1,4 +1,4 @@
-"""Fills the schedule from the journal: what is next in each lane, and what the centre asks for again."""
+"""Fills the schedule from the journal: what is next in each lane, what is set aside, what is asked for again."""
 
 import asyncio
 import logging
@@ -8,13 +8,12 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Final
 
-from pydantic import ValidationError
-
-from agent.contract import Request, event_body, tombstone, wall_time
+from agent.contract import event_body, tombstone, wall_time
 from agent.events import Lane
 from agent.journal import Draft, Entry, Journal
 from agent.journal.database import StorageError
 from agent.uplink.policy import Mark
+from agent.uplink.requests import Requests
 from agent.uplink.schedule import Schedule
 from drivers.base import Clock
 
@@ -23,22 +22,29 @@ _log = logging.getLogger(__name__)
 READ_ENTRIES: Final = 400
 READ_READINGS: Final = 2000
 READ_BYTES: Final = 256 * 1024
-MAX_REQUESTS: Final = 8
-"""Ranges asked for and not yet sent; a further one is passed over, the centre asks again."""
 RETRY_S: Final = 1.0
 
 
 class Reader:
-    """Sets `wake` when the schedule has more."""
+    """Sets `wake` when the schedule has more, or a reply is to be sent."""
 
-    def __init__(self, schedule: Schedule, journal: Journal, clock: Clock, boot: str, wake: asyncio.Event) -> None:
+    def __init__(
+        self,
+        schedule: Schedule,
+        journal: Journal,
+        clock: Clock,
+        gateway: str,
+        boot: str,
+        wake: asyncio.Event,
+    ) -> None:
         self._schedule = schedule
         self._journal = journal
         self._clock = clock
         self._boot = boot
         self._wake = wake
         self._need = asyncio.Event()
-        self._requests: deque[Request] = deque()
+        self._requests = Requests(gateway, schedule, journal, clock)
+        self.replies = self._requests.replies
         self._aside: deque[tuple[Mark, str]] = deque()
 
     def look(self) -> None:
@@ -58,14 +64,15 @@ class Reader:
 
     def requested(self, payload: bytes) -> None:
         """The centre asks for a range again."""
-        try:
-            request = Request.model_validate_json(payload)
-        except ValidationError:
-            _log.warning("a request from the centre cannot be read (%d bytes)", len(payload))
-            return
-        if len(self._requests) < MAX_REQUESTS:
-            self._requests.append(request)
+        if self._requests.received(payload):
             self.look()
+        self._wake.set()
+
+    def begin_anew(self) -> None:
+        """Another epoch: marks and ranges of the old one mean nothing."""
+        self._aside.clear()
+        self._requests.begin_anew()
+        self.look()
 
     def declare(self, mark: Mark, reason: str) -> None:
         """An entry that cannot travel: the ledger will say so."""
@@ -100,12 +107,15 @@ class Reader:
         if not self._aside:
             return False
         (lane, sequence), reason = self._aside[0]
+        epoch = self._journal.epoch
         entries = await self._journal.peek(lane, sequence - 1, 1)
+        if self._journal.epoch != epoch:
+            return True
         self._aside.popleft()
         if entries and entries[0].sequence == sequence:
             now = self._clock.mono_s()
             event = tombstone(
-                epoch=self._journal.epoch,
+                epoch=epoch,
                 lane=lane,
                 first=sequence,
                 last=sequence,
@@ -120,20 +130,7 @@ class Reader:
         return True
 
     async def _again(self) -> bool:
-        if not self._requests:
-            return False
-        request = self._requests[0]
-        if not self._schedule.wants_again(request.lane):
-            return False
-        sent, _ = self._schedule.place(request.lane)
-        last = min(request.last, sent)
-        entries = await self._journal.peek(request.lane, request.first - 1, READ_ENTRIES)
-        wanted = [entry for entry in entries if entry.sequence <= last]
-        self._schedule.offer_again(request.lane, wanted)
-        self._wake.set()
-        self._requests.popleft()
-        if wanted and wanted[-1].sequence < last:
-            self._requests.appendleft(Request(lane=request.lane, first=wanted[-1].sequence + 1, last=last))
-        elif not wanted:
-            _log.info("%s/%d..%d is not here any more", request.lane, request.first, request.last)
-        return True
+        found = await self._requests.serve()
+        if found:
+            self._wake.set()
+        return found

@@ -1,26 +1,37 @@
-"""What the centre says about what it has: receipts release entries, requests ask for them again."""
+"""What the centre says about what it has: receipts release entries, or tell that the centre knows another history.
+
+A receipt that does not fit means that this database was restored from an older copy, that there is a second one, or
+that the receipt is forged. Nothing is released by it; a new epoch begins, at most once in `RENEW_EVERY_S`.
+"""
 
 import asyncio
 import logging
+import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from pydantic import ValidationError
 
-from agent.contract import Receipt
+from agent.contract import LaneReceipt, Receipt
 from agent.events import Lane
 from agent.journal import ConfirmError, Journal
+from agent.journal.database import StorageError
+from drivers.base import Clock
 
 _log = logging.getLogger(__name__)
 MAX_WAITING: Final = 64
 """Receipts not yet looked at; the oldest goes first: a newer one says at least as much."""
+RENEW_EVERY_S: Final = 3600.0
+"""Whoever can forge a receipt makes us begin a new epoch, and send again what is not confirmed, no more often."""
+REJECTED_EVERY_S: Final = 3600.0
+"""Rejections in one lane are told at once, and those that follow together, so that they do not chatter."""
 
 
 class TroubleCode(StrEnum):
-    REJECTED = "rejected"  # the centre cannot use an entry; it is released and kept locally
+    REJECTED = "rejected"  # the centre cannot use entries; they are released and kept locally
     RECEIPT_MISMATCH = "receipt_mismatch"  # the receipt does not fit the journal; nothing is released
     RECEIPT_UNREADABLE = "receipt_unreadable"
     REFUSED = "refused"  # the broker refuses a lane's messages; tried again slowly
@@ -29,24 +40,31 @@ class TroubleCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Something somebody must know; the link itself may be up."""
+    """Something somebody must know; the link itself may be up. `count` is how many entries it is about."""
 
     code: TroubleCode
     reason: str
     lane: Lane | None = None
     sequence: int | None = None
+    count: int = 1
 
 
 class Receipts:
     """Applies receipts one after the other; confirmations by PUBACK go the same way."""
 
-    def __init__(self, gateway: str, journal: Journal, on_trouble: Callable[[Trouble], None]) -> None:
+    def __init__(self, gateway: str, journal: Journal, clock: Clock, on_trouble: Callable[[Trouble], None]) -> None:
+        self.counter = 0
+        """The highest taken in this epoch; one that is not higher is stale."""
         self._gateway = gateway
         self._journal = journal
+        self._clock = clock
         self._on_trouble = on_trouble
-        self._counter = -1
         self._waiting: deque[bytes] = deque(maxlen=MAX_WAITING)
         self._passed: dict[Lane, int] = {}
+        self._heard: dict[Lane, LaneReceipt] = {}
+        self._rejections: dict[Lane, _Rejections] = {}
+        self._renewed_s = -math.inf
+        self._withheld = False
         self._news = asyncio.Event()
 
     def received(self, payload: bytes) -> None:
@@ -58,17 +76,23 @@ class Receipts:
         self._passed[lane] = max(upto, self._passed.get(lane, 0))
         self._news.set()
 
+    def begin_anew(self) -> None:
+        """Another epoch: what was said of the old one's numbers means nothing."""
+        self.counter = 0
+        self._passed.clear()
+        self._heard.clear()
+
     async def run(self) -> None:
         while True:
             await self._news.wait()
             self._news.clear()
             while self._waiting:
-                await self._apply(self._waiting.popleft())
-            passed, self._passed = self._passed, {}
-            for lane, upto in passed.items():
-                await self._confirm(lane, upto, None)
+                await self._read(self._waiting.popleft())
+            while self._passed:
+                lane, upto = self._passed.popitem()
+                await self._journal.confirm(lane, upto, None)
 
-    async def _apply(self, payload: bytes) -> None:
+    async def _read(self, payload: bytes) -> None:
         try:
             receipt = Receipt.model_validate_json(payload)
         except ValidationError as error:
@@ -78,23 +102,61 @@ class Receipts:
             return
         if receipt.gateway != self._gateway or receipt.epoch != self._journal.epoch:
             _log.warning("receipt for %s, epoch %s, is not ours", receipt.gateway, receipt.epoch)
-            return
-        if receipt.counter <= self._counter:
-            _log.info("receipt %d is older than %d", receipt.counter, self._counter)
-            return
-        self._counter = receipt.counter
-        for lane, said in receipt.lanes.items():
-            before = self._journal.lanes[lane].confirmed
-            if said.upto <= before or not await self._confirm(lane, said.upto, bytes.fromhex(said.digest)):
-                continue
-            for rejected in said.rejected:
-                if rejected.sequence > before:
-                    self._on_trouble(Trouble(TroubleCode.REJECTED, rejected.reason, lane, rejected.sequence))
+        elif receipt.counter <= self.counter:
+            _log.info("receipt %d is older than %d", receipt.counter, self.counter)
+        else:
+            await self._apply(receipt)
 
-    async def _confirm(self, lane: Lane, upto: int, digest: bytes | None) -> bool:
+    async def _apply(self, receipt: Receipt) -> None:
+        """Also what is confirmed already is compared: the centre may have gone another way from there."""
+        news = {lane: said for lane, said in receipt.lanes.items() if said != self._heard.get(lane)}
+        before = {lane: self._journal.lanes[lane].confirmed for lane in news}
         try:
-            await self._journal.confirm(lane, upto, digest)
+            await self._journal.confirm_all(
+                (lane, said.upto, bytes.fromhex(said.digest)) for lane, said in news.items()
+            )
         except ConfirmError as error:
-            self._on_trouble(Trouble(TroubleCode.RECEIPT_MISMATCH, str(error), lane, upto))
-            return False
-        return True
+            await self._misfit(error, receipt)
+            return
+        self.counter = receipt.counter
+        self._heard |= news
+        self._tell_rejected(news, before)
+
+    async def _misfit(self, error: ConfirmError, receipt: Receipt) -> None:
+        now = self._clock.mono_s()
+        if now - self._renewed_s < RENEW_EVERY_S:
+            if not self._withheld:
+                self._withheld = True
+                reason = f"{error}; the last epoch began less than an hour ago: nothing is released, nothing is done"
+                self._on_trouble(Trouble(TroubleCode.RECEIPT_MISMATCH, reason, error.lane, error.upto))
+            return
+        try:
+            birth = await self._journal.renew(str(error), {lane: said.upto for lane, said in receipt.lanes.items()})
+        except StorageError as refusal:
+            _log.error("no new epoch can be begun: %s", refusal)
+            return
+        self._renewed_s, self._withheld = now, False
+        reason = f"{error}; epoch {birth.epoch} has begun with everything that is not confirmed"
+        self._on_trouble(Trouble(TroubleCode.RECEIPT_MISMATCH, reason, error.lane, error.upto))
+
+    def _tell_rejected(self, news: Mapping[Lane, LaneReceipt], before: Mapping[Lane, int]) -> None:
+        now = self._clock.mono_s()
+        for lane, said in news.items():
+            new = [entry for entry in said.rejected if before[lane] < entry.sequence <= said.upto]
+            if not new:
+                continue
+            told = self._rejections.setdefault(lane, _Rejections())
+            told.count += len(new)
+            _log.warning("the centre rejects %s/%d: %s", lane, new[0].sequence, new[0].reason)
+            if now - told.told_s >= REJECTED_EVERY_S:
+                first = new[0]
+                self._on_trouble(Trouble(TroubleCode.REJECTED, first.reason, lane, first.sequence, told.count))
+                told.told_s, told.count = now, 0
+
+
+@dataclass(slots=True)
+class _Rejections:
+    """Of one lane: when they were last told, and how many came since."""
+
+    told_s: float = -math.inf
+    count: int = 0

@@ -124,7 +124,7 @@ class Schedule:
         return len(self._queues[lane].again) < LOW_WATER
 
     def offer_again(self, lane: Lane, entries: Sequence[Entry]) -> None:
-        """Entries that the centre has asked for; they go before the lane's others."""
+        """Entries that the centre has asked for; they go before others of the lane, but no alarm waits."""
         self._queues[lane].again.extend(entries)
 
     def refused(self, flight: Flight, until: float) -> None:
@@ -143,6 +143,12 @@ class Schedule:
         queue.fetched, queue.ready_bytes = confirmed, 0
         queue.ready.clear()
         queue.flights.clear()
+
+    def begin_anew(self) -> None:
+        """Another epoch: nothing that was read of the old one is sent any more."""
+        for queue in self._queues.values():
+            queue.again.clear()
+            self.rewind(queue.lane, 0)
 
     # ------------------------------------------------------------ sending
 
@@ -267,7 +273,7 @@ class Schedule:
 
     def _cut(self, queue: _Queue) -> Parcel:
         """One entry, in the telemetry lane a contiguous run, cut around one that is set aside."""
-        again = bool(queue.again)
+        again = bool(queue.again) and not (queue.ready and queue.lane in FIRST)
         source = queue.again if again else queue.ready
         found = [source.popleft()]
         size = len(found[0].body)

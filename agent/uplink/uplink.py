@@ -15,7 +15,7 @@ from typing import Final
 
 from agent.contract import MAX_MESSAGE_BYTES, Online, Presence, Topics, batch_payload, event_payload
 from agent.events import Kind, Lane
-from agent.journal import Journal
+from agent.journal import Birth, Journal
 from agent.settings import Centre, Confirm, Protocol
 from agent.uplink.dial import SLOW, Cause, LinkDownError, Target
 from agent.uplink.policy import Mark, Reconnect, Suspects, Versions
@@ -86,13 +86,13 @@ class Uplink:
         self._reconnect = Reconnect()
         self._suspects = Suspects()
         self._schedule = Schedule(centre.window, self._suspects.aside)
-        self._receipts = Receipts(self._gateway, journal, on_trouble)
+        self._receipts = Receipts(self._gateway, journal, clock, on_trouble)
         self._refusals: dict[Lane, Backoff] = {}
         self._states: dict[str, bytes] = {}
         self._dirty: dict[str, None] = {}
         self._told: dict[Lane, int] = {}
         self._wake = asyncio.Event()
-        self._reader = Reader(self._schedule, journal, clock, boot, self._wake)
+        self._reader = Reader(self._schedule, journal, clock, self._gateway, boot, self._wake)
         self._link_task: asyncio.Task[None] | None = None
         self._dialling = self._serving = False
         self._stop_by: float | None = None
@@ -103,6 +103,7 @@ class Uplink:
     async def run(self) -> None:
         """Until `stop`, or until cancelled: then the broker says offline by the will."""
         self._journal.on_commit(self._reader.committed)
+        self._journal.on_epoch(self._begin_anew)
         self._rewind()
         async with asyncio.TaskGroup() as group:
             helpers = [
@@ -136,6 +137,11 @@ class Uplink:
             self._states[suffix] = payload
             self._dirty[suffix] = None
             self._wake.set()
+
+    @property
+    def receipt_counter(self) -> int:
+        """The highest taken from a receipt of this epoch, for `status`."""
+        return self._receipts.counter
 
     # ------------------------------------------------------------ the link
 
@@ -290,6 +296,9 @@ class Uplink:
             suffix = next(iter(self._dirty))
             del self._dirty[suffix]
             self._send_other(session, self._topics.up(suffix), self._states[suffix], now)
+        while self._reader.replies and schedule.has_room and not (careful and schedule.in_flight):
+            request_id, payload = self._reader.replies.popleft()
+            self._send_other(session, self._topics.reply(request_id), payload, now, retain=False)
         while parcel := schedule.shared(now, hurry=hurry, careful=careful):
             self._send(session, parcel, now)
         session.flush()
@@ -312,9 +321,9 @@ class Uplink:
         if not again:
             self._journal.hold(lane, last.sequence)
 
-    def _send_other(self, session: Session, topic: str, payload: bytes, now: float) -> None:
+    def _send_other(self, session: Session, topic: str, payload: bytes, now: float, *, retain: bool = True) -> None:
         self._flew(now)
-        self._schedule.sent_other(session.publish(topic, payload, retain=True))
+        self._schedule.sent_other(session.publish(topic, payload, retain=retain))
 
     def _flew(self, now: float) -> None:
         self._sent_s = now
@@ -375,3 +384,12 @@ class Uplink:
             self._schedule.rewind(lane, state.confirmed)
             self._journal.hold(lane, 0)
         self._reader.look()
+
+    def _begin_anew(self, _: Birth) -> None:
+        """The journal has begun another epoch while we run; no message of ours mixes two."""
+        self._schedule.begin_anew()
+        self._suspects.begin_anew()
+        self._receipts.begin_anew()
+        self._reader.begin_anew()
+        self._rewind()
+        self._publish_status()

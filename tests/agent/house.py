@@ -27,10 +27,13 @@ AT = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 
 
 class House:
-    def __init__(self, journal: Journal, centre: Centre, clock: Clock) -> None:
+    def __init__(
+        self, journal: Journal, centre: Centre, clock: Clock, on_link: Callable[[LinkState], None] = lambda _: None
+    ) -> None:
         self.journal = journal
         self.clock = clock
         self.links: list[LinkState] = []
+        self._on_news = on_link
         self.troubles: list[Trouble] = []
         self._changed = asyncio.Event()
         self.uplink = Uplink(
@@ -59,6 +62,7 @@ class House:
             configuration="0" * 64,
             name=GATEWAY.name,
             lanes=lanes,
+            receipt_counter=self.uplink.receipt_counter,
         ).payload()
 
     def report(self, kind: Kind, subject: str = "north-gate", **data: str | int | bool) -> None:
@@ -89,6 +93,7 @@ class House:
 
     def _on_link(self, link: LinkState) -> None:
         self.links.append(link)
+        self._on_news(link)
         self._changed.set()
 
     def _on_trouble(self, trouble: Trouble) -> None:

@@ -18,6 +18,7 @@ from agent.contract import (
     Request,
     Topics,
     batch_payload,
+    bodies_of,
     body_of,
     event_body,
     event_payload,
@@ -210,12 +211,23 @@ def test_an_impossible_receipt_is_refused(lane: dict[str, object]) -> None:
         Receipt.model_validate({"gateway": "g", "epoch": "e", "counter": 1, "lanes": {"alarm": lane}})
 
 
-def test_a_request_names_its_range() -> None:
-    request = Request.model_validate_json('{"lane":"access","from":3,"to":9}')
+def test_a_request_names_its_epoch_and_range() -> None:
+    wanted = {"id": "r-1", "epoch": "e", "lane": "access", "from": 3, "to": 9}
+    request = Request.model_validate_json(json.dumps(wanted))
     assert (request.lane, request.first, request.last) == (Lane.ACCESS, 3, 9)
-    assert json.loads(request.payload()) == {"lane": "access", "from": 3, "to": 9}
+    assert json.loads(request.payload()) == wanted
+    with pytest.raises(ValidationError):
+        Request.model_validate(wanted | {"id": "a/b"})
 
 
 def test_a_device_message_says_its_state() -> None:
     message = DeviceMessage(device="osdp-1", state=DeviceState.FAULT, reason="unplugged", boot=BOOT, uptime="1.000")
     assert json.loads(message.payload())["state"] == "fault"
+
+
+def test_the_bodies_of_a_batch_come_out_byte_for_byte() -> None:
+    bodies = [b'["a/b",1.50,"\xc2\xb0C","good","1.000","","b"]', b'["a/c","],[\\"",null,"bad","2.000","","b"]', b"[]"]
+    payload = batch_payload("gh", "e", 5, bodies, bytes(32))
+    assert bodies_of(payload) == bodies
+    with pytest.raises(ValueError, match="not found"):
+        bodies_of(b'{"type":"gatehouse.smoke","data":{}}')

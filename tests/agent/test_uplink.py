@@ -8,7 +8,7 @@ import pytest
 
 from agent.contract import LaneReceipt, Online, Receipt, event_body
 from agent.events import Event, Kind, Lane
-from agent.journal import Draft
+from agent.journal import Draft, first_digest
 from agent.settings import Centre as CentreSettings
 from agent.settings import Confirm, Protocol
 from agent.uplink import LinkPhase, Session, Target, TroubleCode
@@ -17,6 +17,7 @@ from simulators.broker import Broker
 from simulators.centre import Centre, Received
 from simulators.network import Line, Network
 from tests.agent.house import GATEWAY, TOPICS, House, house
+from tests.clock import ShiftedClock
 from tests.conftest import need
 
 CLOCK = SystemClock()
@@ -260,24 +261,55 @@ def receipt(made: House, counter: int, upto: int, digest: str | None = None, **m
     return Receipt(gateway=GATEWAY.id, epoch=made.journal.epoch, counter=counter, lanes={Lane.ALARM: said})
 
 
-async def test_receipts_that_do_not_fit_release_nothing_and_are_reported(mosquitto: Broker, tmp_path: Path) -> None:
+async def test_receipts_of_others_stale_or_unreadable_release_nothing(mosquitto: Broker, tmp_path: Path) -> None:
     async with mosquitto, Clerk(mosquitto) as clerk, house(tmp_path / "j", to(mosquitto)) as made:
         await made.linked()
         made.report(Kind.SMOKE, "stairwell-1-smoke")
         await made.until(lambda: made.journal.lanes[Lane.ALARM].last == 1)
-        good = receipt(made, 9, 1)
+        good, epoch = receipt(made, 9, 1), made.journal.epoch
         clerk.send(good.model_copy(update={"gateway": "gh-other", "counter": 50}))
         clerk.send(good.model_copy(update={"epoch": "another", "counter": 51}))
-        clerk.send(receipt(made, 6, 1, digest="ab" * 32))
-        clerk.send(receipt(made, 7, 2))
-        clerk.send(receipt(made, 5, 1))
+        clerk.send(receipt(made, 7, 0, first_digest(epoch, Lane.ALARM).hex()))
+        clerk.send(receipt(made, 6, 1))
         clerk.send(b'{"gateway":"' + GATEWAY.id.encode() + b'","epoch":3}')
-        await made.until(lambda: len(made.troubles) == 3)
-        mismatch, unreadable = TroubleCode.RECEIPT_MISMATCH, TroubleCode.RECEIPT_UNREADABLE
-        assert [trouble.code for trouble in made.troubles] == [mismatch, mismatch, unreadable]
-        assert made.journal.lanes[Lane.ALARM].confirmed == 0
+        await made.until(lambda: len(made.troubles) == 1)
+        assert made.troubles[0].code is TroubleCode.RECEIPT_UNREADABLE
+        assert (made.journal.lanes[Lane.ALARM].confirmed, made.uplink.receipt_counter) == (0, 7)
         clerk.send(good)
         await made.until(lambda: made.journal.lanes[Lane.ALARM].confirmed == 1)
+        assert (len(made.troubles), made.journal.epoch) == (1, epoch)
+
+
+@pytest.mark.parametrize(("upto", "digest"), [(1, "ab" * 32), (2, None)], ids=["another-digest", "beyond-our-last"])
+async def test_a_receipt_that_does_not_fit_releases_nothing_and_begins_one_epoch_an_hour(
+    mosquitto: Broker, tmp_path: Path, upto: int, digest: str | None
+) -> None:
+    clock = ShiftedClock()
+    async with (
+        mosquitto,
+        Clerk(mosquitto) as clerk,
+        Centre(mosquitto.url, clock=CLOCK, receipts=False) as listener,
+        house(tmp_path / "j", to(mosquitto), clock=clock) as made,
+    ):
+        await made.linked()
+        made.report(Kind.SMOKE, "stairwell-1-smoke")
+        await made.until(lambda: made.journal.lanes[Lane.ALARM].last == 1)
+        epochs = [made.journal.epoch]
+        for told in (1, 2, 2):  # forged again and again
+            clerk.send(receipt(made, told, upto, digest))
+            await made.until(lambda told=told: len(made.troubles) == told)
+        assert {trouble.code for trouble in made.troubles} == {TroubleCode.RECEIPT_MISMATCH}
+        assert "nothing is done" in made.troubles[1].reason
+        epochs.append(made.journal.epoch)
+        assert epochs[0] != epochs[1]
+        assert made.journal.lanes[Lane.ALARM].waiting == 1
+        seen = await listener.wait_for(lambda r: r.kind is Kind.SMOKE and r.epoch == epochs[1])
+        assert seen.sequence == 1
+        clerk.send(receipt(made, 1, 1))
+        await made.until(lambda: made.journal.lanes[Lane.ALARM].confirmed == 1)
+        clock.shift_s += 3601
+        clerk.send(receipt(made, 2, upto + 5, "ab" * 32))
+        await made.until(lambda: made.journal.epoch not in epochs)
         assert len(made.troubles) == 3
 
 
@@ -295,6 +327,26 @@ async def test_what_the_centre_rejects_is_released_and_reported_once(mosquitto: 
         (trouble,) = made.troubles
         assert (trouble.code, trouble.lane, trouble.sequence) == (TroubleCode.REJECTED, Lane.ALARM, 2)
         assert trouble.reason == "no such door"
+
+
+async def test_a_centre_that_rejects_everything_is_told_of_once_an_hour(mosquitto: Broker, tmp_path: Path) -> None:
+    clock = ShiftedClock()
+    async with mosquitto, Centre(mosquitto.url, clock=CLOCK) as centre:
+        centre.reject(lambda _: "no")
+        async with house(tmp_path / "j", to(mosquitto), clock=clock) as made:
+            for number in range(20):
+                made.report(Kind.DOOR_FORCED, f"door-{number}")
+                await made.confirmed()
+            told = [trouble for trouble in made.troubles if trouble.lane is Lane.ALARM]
+            assert [(trouble.code, trouble.sequence, trouble.count) for trouble in told] == [
+                (TroubleCode.REJECTED, 1, 1)
+            ]
+            assert len(await made.journal.peek(Lane.ALARM, 0, 100)) == 20, "released, and kept locally"
+            clock.shift_s += 3601
+            made.report(Kind.DOOR_FORCED, "door-20")
+            await made.confirmed()
+            told = [trouble for trouble in made.troubles if trouble.lane is Lane.ALARM]
+            assert [(trouble.sequence, trouble.count) for trouble in told[1:]] == [(21, 20)]
 
 
 async def test_a_centre_that_lost_everything_asks_again(mosquitto: Broker, tmp_path: Path) -> None:

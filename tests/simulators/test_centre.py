@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -10,11 +10,15 @@ from hypothesis import strategies as st
 
 from agent.contract import (
     LaneStatus,
+    Outcome,
     Receipt,
     Request,
+    RequestReply,
+    Span,
     StatusMessage,
     Topics,
     batch_payload,
+    clock_offset,
     event_body,
     event_payload,
     reading_body,
@@ -60,19 +64,15 @@ class Gateway:
         payload = batch_payload("gh-test01", self.epoch, first, bodies[first - 1 : last], digest)
         return TOPICS.event(Lane.TELEMETRY, Kind.READINGS), payload
 
-    def status(self, oldest: Mapping[Lane, int] | None = None) -> tuple[str, bytes]:
+    def status(self, counter: int = 0) -> tuple[str, bytes]:
         lanes = {
-            lane: LaneStatus(
-                last=last,
-                confirmed=(oldest or {}).get(lane, 1) - 1,
-                oldest=(oldest or {}).get(lane, 1),
-                digest=self.digests[lane, last].hex(),
-            )
+            lane: LaneStatus(last=last, confirmed=0, oldest=1, digest=self.digests[lane, last].hex())
             for lane, last in self.last.items()
         }
         message = StatusMessage(
             gateway="gh-test01", version="0", boot="b", epoch=self.epoch, uptime="1.000", configuration="0" * 64,
             name=Name(zh="测试", en="Test"), lanes=lanes,
+            receipt_counter=counter,
         )  # fmt: skip
         return TOPICS.status, message.payload()
 
@@ -148,10 +148,34 @@ def test_a_changed_entry_breaks_the_chain() -> None:
     assert registry.proof().broken == 1
 
 
-def test_a_sequence_with_two_contents_breaks_the_chain() -> None:
+def test_another_entry_with_the_same_identity_is_a_conflict_and_the_receipt_keeps_the_first() -> None:
     honest, cloned, registry = Gateway(), Gateway(), Registry()
-    registry.take(*honest.smoke("a"), 1.0)
+    news: list[str] = []
+    registry.on_news = news.append
+    for number in range(20):
+        registry.take(*honest.smoke(f"a-{number}"), 1.0)
     registry.take(*cloned.smoke("b"), 1.0)
+    proof = registry.proof()
+    assert (proof.conflicts, proof.duplicates, proof.broken, proof.confirmed) == (1, 0, 0, 20)
+    assert any("another entry" in words for words in news)
+    said = receipt_of(registry, 1.0).lanes[Lane.ALARM]
+    assert (said.upto, said.digest) == (20, honest.digests[Lane.ALARM, 20].hex())
+
+
+def test_readings_of_another_history_are_no_repetition_of_those_we_have() -> None:
+    honest, restored, registry = Gateway(), Gateway(), Registry()
+    registry.take(*honest.batch(honest.readings(20), 1, 20), 1.0)
+    other = restored.readings(12) + restored.readings(28)
+    registry.take(*restored.batch(other, 13, 40), 1.0)
+    assert (registry.proof().conflicts, registry.proof().confirmed) == (8, 20)
+    assert receipt_of(registry, 1.0).lanes[Lane.TELEMETRY].upto == 20
+
+
+def test_readings_that_follow_another_chain_break_it_though_their_numbers_are_new() -> None:
+    honest, restored, registry = Gateway(), Gateway(), Registry()
+    registry.take(*honest.batch(honest.readings(10), 1, 10), 1.0)
+    other = restored.readings(5) + restored.readings(10)
+    registry.take(*restored.batch(other, 11, 15), 1.0)
     assert registry.proof().broken == 1
 
 
@@ -202,15 +226,73 @@ def test_a_new_centre_counts_on_from_the_retained_receipt() -> None:
     assert receipt_of(registry, 1.0).counter == 42
 
 
-def test_what_an_earlier_centre_has_is_no_gap() -> None:
+def reply(gateway: Gateway, lane: Lane, first: int, last: int, gone: list[tuple[int, int]]) -> tuple[str, bytes]:
+    spans = tuple(Span(first=a, last=b) for a, b in gone)
+    message = RequestReply(
+        id="r1", gateway="gh-test01", epoch=gateway.epoch, outcome=Outcome.ANSWERED, lane=lane, first=first, last=last,
+        gone=spans,
+    )  # fmt: skip
+    return TOPICS.reply("r1"), message.payload()
+
+
+def test_what_is_answered_as_gone_is_no_gap() -> None:
     gateway, registry = Gateway(), Registry()
     for _ in range(9):
         gateway.smoke()
-    registry.take(*gateway.status({Lane.ALARM: 10}), 1.0)
-    registry.take(*gateway.smoke(), 1.0)
+    registry.take(*gateway.status(), 1.0)
+    requests_of(registry, 1.0)
+    assert requests_of(registry, 1.0 + GRACE_S) == [(Lane.ALARM, 1, 9)]
+    registry.take(*reply(gateway, Lane.ALARM, 1, 9, [(1, 9)]), 3.0)
+    said = receipt_of(registry, 3.0).lanes[Lane.ALARM]
+    assert (said.upto, said.digest) == (9, gateway.digests[Lane.ALARM, 9].hex()), "the status told the digest"
+    registry.take(*gateway.smoke(), 3.0)
     proof = registry.proof()
-    assert (proof.gaps, proof.confirmed) == (0, 1)
-    assert receipt_of(registry, 1.0).lanes[Lane.ALARM].upto == 10
+    assert (proof.gaps, proof.gone, proof.confirmed) == (0, 9, 1)
+    assert receipt_of(registry, 4.0).lanes[Lane.ALARM].upto == 10
+
+
+def test_a_centre_that_lost_its_count_goes_on_from_the_status() -> None:
+    gateway, registry = Gateway(), Registry()
+    registry.take(*gateway.smoke(), 1.0)
+    registry.take(*gateway.status(counter=41), 1.0)
+    assert receipt_of(registry, 1.0).counter == 42
+
+
+def test_an_epoch_that_has_ended_leaves_unknowns_and_no_gaps() -> None:
+    old, new, registry = Gateway("epoch-1"), Gateway("epoch-2"), Registry()
+    for _ in range(5):
+        old.smoke()
+    registry.take(*old.smoke(), 1.0)
+    registry.take(*new.event(Event(Kind.EPOCH_STARTED, "journal", 1.0, {"previous": "epoch-1"})), 1.0)
+    assert (registry.proof().gaps, registry.proof().unknown) == (0, 5)
+    registry.take(*old.smoke(), 1.0)
+    assert registry.proof().gaps == 5, "a copy of the gateway lives on in it"
+
+
+def test_a_tombstone_entered_again_speaks_of_its_own_epoch() -> None:
+    old, new, registry = Gateway("epoch-1"), Gateway("epoch-2"), Registry()
+    new.readings(10)
+    gone = tombstone(
+        epoch="epoch-1", lane=Lane.TELEMETRY, first=1, last=7, count=7, reason="room", digest=bytes(32), mono_s=1.0
+    )
+    old.readings(10)
+    registry.take(*old.status(), 1.0)
+    registry.take(*new.status(), 1.0)
+    registry.take(*new.event(gone), 1.0)
+    proof = registry.proof()
+    assert (proof.dropped, proof.gaps) == (7, 13)
+
+
+def test_an_event_without_a_time_finds_its_place_by_the_offset_of_its_boot() -> None:
+    gateway, registry = Gateway(), Registry()
+    seen: list[Received] = []
+    registry.on_received = seen.append
+    registry.take(*gateway.event(Event(Kind.SMOKE, "s", 60.0)), 1.0)
+    book = registry.gateways["gh-test01"]
+    assert book.when(seen[0]) is None
+    began = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
+    registry.take(*gateway.event(clock_offset(began=began, mono_s=90.0, step_s=None)), 1.0)
+    assert book.when(seen[0]) == began + timedelta(seconds=60)
 
 
 def test_epochs_have_separate_books() -> None:
@@ -218,7 +300,9 @@ def test_epochs_have_separate_books() -> None:
     registry.take(*old.smoke(), 1.0)
     registry.take(*new.smoke(), 1.0)
     assert registry.proof().confirmed == 2
-    assert receipt_of(registry, 1.0).epoch == "epoch-2"
+    told = [Receipt.model_validate_json(answer.payload) for answer in registry.receipts(1.0)]
+    assert [receipt.epoch for receipt in told] == ["epoch-1", "epoch-2"], "the last one is retained"
+    assert told[0].counter < told[1].counter
 
 
 def test_an_event_that_is_rejected_stands_in_the_receipt() -> None:
@@ -257,6 +341,6 @@ def test_a_kind_of_tomorrow_is_rejected_and_stops_nothing() -> None:
 def test_missing_ranges_are_named() -> None:
     book = LaneBook("e", Lane.ACCESS)
     for first, last in ((3, 4), (7, 7)):
-        book.enter(first, last, bytes(32), None)
-    book.hear_of(9)
+        book.enter(first, last, bytes(32), [b"{}"] * (last - first + 1))
+    book.hear_of(9, bytes(32))
     assert list(book.missing()) == [(1, 2), (5, 6), (8, 9)]
