@@ -145,6 +145,7 @@ class Agent:
             max_bytes=settings.storage.max_mb * _MB,
             max_entries=settings.storage.max_entries,
             alarm_reserve_bytes=settings.storage.alarm_reserve_mb * _MB,
+            media_bytes=settings.storage.media_mb * _MB,
         )
         journal = Journal.start(settings.storage.folder, limits, clock, recorder.bodies)
         return cls(settings, clock, journal, recorder, boot)

@@ -79,6 +79,7 @@ class Limits:
     `alarm_reserve_bytes` of `max_bytes` are for alarms and faults alone. Of what is confirmed, `keep_confirmed`
     entries are kept at most, and for `keep_days`; it goes first when room is needed. `chunk` entries are dropped
     at once. `queue` drafts wait in memory at most, `queue_reserve` more of alarms, faults and the ledger.
+    `media_bytes` is for pictures alone, of which `pictures` wait in memory at most.
     """
 
     max_bytes: int = 512 << 20
@@ -89,6 +90,8 @@ class Limits:
     chunk: int = 1000
     queue: int = 10_000
     queue_reserve: int = 1000
+    media_bytes: int = 256 << 20
+    pictures: int = 8
 
 
 class Storing(StrEnum):

@@ -6,16 +6,15 @@
 import threading
 from asyncio import Future
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from agent.events import Lane
+from agent.journal.answers import Answer
 from agent.journal.entry import Birth, Draft, Entry, Health, LaneState
 from agent.journal.renewal import Renewal
 
 Waiting: TypeAlias = tuple[Draft, "Future[Entry] | None"]
-Answer: TypeAlias = Callable[[], None]
 Place: TypeAlias = tuple[Lane, int, bytes | None]
 
 
@@ -38,6 +37,21 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class PictureQuestion:
+    name: str
+    done: "Future[bytes | None]"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """To be on disk before `draft`, which names it, becomes an entry."""
+
+    jpeg: bytes
+    draft: Draft
+    done: "Future[Entry]"
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What a round did: committed states, health, futures to resolve in the loop, how many drafts are settled.
 
@@ -57,7 +71,8 @@ class Inbox:
     changed: threading.Condition = field(default_factory=threading.Condition)
     drafts: deque[Waiting] = field(default_factory=deque)
     confirmations: deque[Confirmation] = field(default_factory=deque)
-    questions: deque[Question] = field(default_factory=deque)
+    questions: deque[Question | PictureQuestion] = field(default_factory=deque)
+    pictures: deque[Picture] = field(default_factory=deque)
     renewals: deque[Renewal] = field(default_factory=deque)
     closing: bool = False
 
@@ -66,7 +81,12 @@ class Inbox:
             self.drafts.append((draft, done))
             self.changed.notify()
 
-    def ask(self, question: Question) -> None:
+    def put_picture(self, picture: Picture) -> None:
+        with self.changed:
+            self.pictures.append(picture)
+            self.changed.notify()
+
+    def ask(self, question: Question | PictureQuestion) -> None:
         with self.changed:
             self.questions.append(question)
             self.changed.notify()
@@ -88,11 +108,12 @@ class Inbox:
             self.changed.notify()
 
     def holds_work(self) -> bool:
-        return bool(self.drafts or self.questions or self.confirmations or self.renewals)
+        return bool(self.drafts or self.pictures or self.questions or self.confirmations or self.renewals)
 
     def waiting(self) -> "list[Future[Any]]":
         """Who waits for an answer."""
         found: list[Future[Any]] = [done for _, done in self.drafts if done is not None]
+        found += [given.done for given in self.pictures]
         found += [asked.done for asked in self.confirmations]
         found += [asked.done for asked in self.questions]
         found += [asked.done for asked in self.renewals]

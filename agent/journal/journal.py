@@ -8,9 +8,21 @@ from types import MappingProxyType
 from typing import Any
 
 from agent.events import Lane
-from agent.journal.entry import Birth, Bodies, ClosedError, Draft, Entry, Health, LaneState, Limits, Storing
-from agent.journal.inbox import Confirmation, Place, Question, Report
+from agent.journal.entry import (
+    Birth,
+    Bodies,
+    ClosedError,
+    Draft,
+    Entry,
+    Health,
+    LaneState,
+    Limits,
+    RefusedError,
+    Storing,
+)
+from agent.journal.inbox import Confirmation, Picture, PictureQuestion, Place, Question, Report
 from agent.journal.renewal import Renewal
+from agent.journal.spool import name_of, named_in
 from agent.journal.thread import JournalThread
 from drivers.base import Clock
 
@@ -111,6 +123,32 @@ class Journal:
         done: asyncio.Future[Entry] = asyncio.get_running_loop().create_future()
         self._pending += 1
         self._thread.inbox.put(draft, done)
+        return await done
+
+    async def append_picture(self, jpeg: bytes, draft: Callable[[str], Draft]) -> Entry:
+        """Both durable on return. `draft` is given the picture's name and makes a media entry whose body says it.
+
+        A picture never waits for a disk that refuses. Raises: RefusedError, and nothing is kept; ClosedError.
+        """
+        self._check_open()
+        name = name_of(jpeg)
+        wanted = draft(name)
+        if wanted.lane is not Lane.MEDIA or named_in(wanted.body) != name:
+            raise ValueError(f'a picture\'s entry goes to {Lane.MEDIA} and says "sha256":"{name}"')
+        if len(self._thread.inbox.pictures) >= self._limits.pictures:
+            self._overflowed += 1
+            self._tell_soon()
+            raise RefusedError("too many pictures at once", hint="The journal's disk is slow; ask for fewer pictures.")
+        done: asyncio.Future[Entry] = asyncio.get_running_loop().create_future()
+        self._pending += 1
+        self._thread.inbox.put_picture(Picture(jpeg, wanted, done))
+        return await done
+
+    async def picture(self, name: str) -> bytes | None:
+        """A JPEG of the spool; None when it has been released or dropped, or cannot be read any more."""
+        self._check_open()
+        done: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+        self._thread.inbox.ask(PictureQuestion(name, done))
         return await done
 
     async def peek(self, lane: Lane, after: int, limit: int, max_bytes: int = 131072) -> tuple[Entry, ...]:

@@ -4,9 +4,10 @@ What is in memory mirrors what is committed: `transaction` puts it back when the
 aborted transaction leaves no gap.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from agent.events import Kind, Lane
 from agent.journal.chain import first_digest, next_digest
@@ -25,6 +26,7 @@ MEDIA_WEIGHT = 64
 ROWS_AT_ONCE = 500
 """Rows of one INSERT: SQLite gives up the interpreter lock at every step, and a busy loop is slow to return it."""
 
+Rows: TypeAlias = Sequence[tuple[Cell, ...]]
 _KINDS = frozenset(kind.value for kind in Kind)
 
 
@@ -48,6 +50,8 @@ class Store:
         """Up to where each lane may be on its way to the centre; nothing up to there is dropped."""
         self.refused_for = ""
         """Why drafts of the last `write` were refused, or nothing."""
+        self.let_go: list[bytes] = []
+        """Bodies of the media entries that the last transaction confirmed or dropped: their pictures may go."""
         self._database = database
         self._limits = limits
         self._bodies = bodies
@@ -66,6 +70,7 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         before = {lane: replace(cursor) for lane, cursor in self._cursors.items()}
+        self.let_go = []
         done = False
         try:
             with self._database.transaction():
@@ -76,6 +81,7 @@ class Store:
             if not done:
                 self._cursors = before
                 self._changed.clear()
+                self.let_go = []
 
     # ------------------------------------------------------------ within a transaction
 
@@ -109,6 +115,7 @@ class Store:
         if known is None or upto <= cursor.confirmed:
             return
         cursor.waiting -= upto - cursor.confirmed - self._missing(lane, cursor.confirmed, upto)
+        self._let_go(lane, cursor.confirmed, upto)
         cursor.confirmed, cursor.confirmed_digest = upto, known
         self._changed.add(lane)
 
@@ -125,7 +132,24 @@ class Store:
         """Give up one chunk: confirmed entries first, then the lowest lane's oldest; False when nothing may go."""
         return self._release_lowest() or any(self._drop(lane, reason) for lane in DROPPABLE)
 
+    def give_up_pictures(self, size: Callable[[bytes], int], wanted: int) -> bool:
+        """Drop the oldest media entries until their pictures make up `wanted` bytes, as far as one range goes."""
+        rows, freed = self._droppable(Lane.MEDIA, self._limits.chunk), 0
+        for count, (sequence, _) in enumerate(rows, start=1):
+            (entry,) = self.peek(Lane.MEDIA, _int(sequence) - 1, 1, 0)
+            freed += size(entry.body)
+            if freed >= wanted:
+                rows = rows[:count]
+                break
+        if rows:
+            self._give_up(Lane.MEDIA, rows, "media bytes")
+        return bool(rows)
+
     # ------------------------------------------------------------ reading
+
+    def pictured(self) -> list[bytes]:
+        """Bodies of all that waits in the media lane."""
+        return self._bodies_of(Lane.MEDIA, self._cursors[Lane.MEDIA].confirmed, self._cursors[Lane.MEDIA].last)
 
     def untidy(self, today: int | None) -> bool:
         """Whether `tidy` has something to do; no I/O."""
@@ -275,14 +299,24 @@ class Store:
         if not cursor.waiting:
             return False
         chunk = max(1, self._limits.chunk // (MEDIA_WEIGHT if lane is Lane.MEDIA else 1))
+        rows = self._droppable(lane, chunk)
+        if not rows or (len(rows) < chunk // 8 and not self.peek(lane, _int(rows[-1][0]), 1, 0)):
+            return False  # all there is; its tombstones would soon weigh as much
+        self._give_up(lane, rows, reason)
+        return True
+
+    def _droppable(self, lane: Lane, most: int) -> Rows:
+        """The oldest unbroken range above cursor and flight: sequences and digests."""
         found = self._database.rows(
             f"SELECT sequence, digest FROM entry_{lane} WHERE sequence > ? ORDER BY sequence LIMIT ?",  # noqa: S608 - closed list
-            (max(cursor.confirmed, self.in_flight.get(lane, 0)), chunk),
+            (max(self._cursors[lane].confirmed, self.in_flight.get(lane, 0)), most),
         )
-        unbroken = [row for place, row in enumerate(found) if row[0] == int(found[0][0]) + place]
-        if len(unbroken) == len(found) < max(1, chunk // 8):
-            return False  # all there is; its tombstones would soon weigh as much
-        first, last, digest = _int(unbroken[0][0]), _int(unbroken[-1][0]), _bytes(unbroken[-1][1])
+        return [row for place, row in enumerate(found) if row[0] == _int(found[0][0]) + place]
+
+    def _give_up(self, lane: Lane, rows: Rows, reason: str) -> None:
+        cursor = self._cursors[lane]
+        first, last, digest = _int(rows[0][0]), _int(rows[-1][0]), _bytes(rows[-1][1])
+        self._let_go(lane, first - 1, last)
         gone = self._database.execute(
             f"DELETE FROM entry_{lane} WHERE sequence BETWEEN ? AND ?",  # noqa: S608 - closed list
             (first, last),
@@ -294,7 +328,14 @@ class Store:
         self._changed.add(lane)
         body = self._bodies.entries_dropped(Dropped(self.epoch, lane, first, last, reason, digest))
         self._insert([Draft(Lane.LEDGER, Kind.ENTRIES_DROPPED, body)])
-        return True
+
+    def _let_go(self, lane: Lane, after: int, upto: int) -> None:
+        if lane is Lane.MEDIA:
+            self.let_go += self._bodies_of(lane, after, upto)
+
+    def _bodies_of(self, lane: Lane, after: int, upto: int) -> list[bytes]:
+        sql = f"SELECT body FROM entry_{lane} WHERE sequence > ? AND sequence <= ?"  # noqa: S608 - closed list
+        return [_bytes(row[0]) for row in self._database.rows(sql, (after, upto))]
 
     # ------------------------------------------------------------ private: age
 

@@ -12,9 +12,10 @@ from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from agent.events import Lane
+from agent.journal.answers import Answer, Carried, answer
 from agent.journal.database import DamagedError, Database, StorageError, StorageFullError
 from agent.journal.entry import (
     Birth,
@@ -27,11 +28,12 @@ from agent.journal.entry import (
     RefusedError,
     Storing,
 )
-from agent.journal.inbox import Answer, Confirmation, Inbox, Question, Report, Waiting
+from agent.journal.inbox import Confirmation, Inbox, Picture, PictureQuestion, Question, Report, Waiting
 from agent.journal.opening import FolderLock, Opened, mark_damaged, open_store
 from agent.journal.renewal import renew
+from agent.journal.spool import MediaSpool, Pictures
 from agent.journal.store import RESERVED, Store
-from drivers.base import Backoff, Clock, ConfigError, GatehouseError
+from drivers.base import Backoff, Clock, ConfigError
 
 _LOG = logging.getLogger(__name__)
 
@@ -47,9 +49,8 @@ SWITCH_S = 0.0001
 1 to 5 ms never grants the lock to the thread, which gives it up at every step of SQLite: 40 s for one commit, measured.
 """
 
+_MEDIA_HINT = "Restore the link to the centre, or raise storage.media_mb."
 _FULL_HINT = "Restore the link to the centre, or give the journal more room (storage.max_mb)."
-
-Result = TypeVar("Result")
 
 
 class JournalThread:
@@ -72,7 +73,8 @@ class JournalThread:
         self._retry_at = 0.0
         self._drafts: list[Waiting] = []
         self._confirmations: list[Confirmation] = []
-        self._questions: list[Question] = []
+        self._questions: list[Question | PictureQuestion] = []
+        self._pictures = Pictures(MediaSpool(folder / "media", limits.media_bytes))
         self._thread: threading.Thread
 
     # ------------------------------------------------------------ called by the loop
@@ -83,7 +85,7 @@ class JournalThread:
         waiting: list[Future[Any]] = [done for _, done in self._drafts if done is not None]
         waiting += [asked.done for asked in self._confirmations]
         waiting += [asked.done for asked in self._questions]
-        return len(self._drafts) + len(inbox.drafts), waiting + inbox.waiting()
+        return len(self._drafts) + len(inbox.drafts) + len(inbox.pictures), waiting + inbox.waiting()
 
     def start(self, loop: AbstractEventLoop, opened: "Future[Birth]", ended: "Future[None]", *, patient: bool) -> None:
         """`ended` carries what ends the thread; a `patient` one waits for a disk that refuses to be opened.
@@ -102,7 +104,7 @@ class JournalThread:
     # ------------------------------------------------------------ the thread
 
     def _main(self, loop: AbstractEventLoop, opened: "Future[Birth]", ended: "Future[None]", patient: bool) -> None:
-        with _Carried(loop, ended):
+        with Carried(loop, ended):
             self._live(loop, opened, patient)
 
     def _open(self, loop: AbstractEventLoop, patient: bool) -> tuple[FolderLock, Opened] | None:
@@ -137,9 +139,10 @@ class JournalThread:
         clean = False
         try:
             found.store.in_flight = self.in_flight
+            self._pictures.begin(found.store.pictured())
             try:
                 self._send(loop, found.store.states())
-                loop.call_soon_threadsafe(_answer(opened, found.birth))
+                loop.call_soon_threadsafe(answer(opened, found.birth))
                 self._serve(loop, found.database, found.store)
                 clean = True
             except DamagedError as err:
@@ -158,6 +161,8 @@ class JournalThread:
                 store = self._renew(loop, database, store)
             if self._questions:
                 self._answer_questions(loop, store)
+            while self.inbox.pictures:
+                self._take_picture(loop, store, self.inbox.pictures.popleft())
             if self._refusal is None or closing or self._clock.mono_s() >= self._retry_at:
                 if self._drafts or self._confirmations:
                     self._round(loop, store)
@@ -189,13 +194,52 @@ class JournalThread:
         answers = []
         try:
             for question in self._questions:
-                found = store.peek(question.lane, question.after, question.limit, question.max_bytes)
-                answers.append(_answer(question.done, found))
+                if isinstance(question, PictureQuestion):
+                    answers.append(answer(question.done, self._pictures.spool.read(question.name)))
+                else:
+                    found = store.peek(question.lane, question.after, question.limit, question.max_bytes)
+                    answers.append(answer(question.done, found))
         except StorageError as err:
             self._fail(loop, err)
             return
         self._questions.clear()
         self._send(loop, None, answers)
+
+    def _take_picture(self, loop: AbstractEventLoop, store: Store, picture: Picture) -> None:
+        """The file first, then its entry among the drafts. What the disk refuses is refused at once."""
+        self.round_began_s = self._clock.mono_s()
+        try:
+            if self._refusal is not None:
+                raise self._refusal
+            self._keep(store, picture.jpeg)
+        except (StorageError, RefusedError) as err:
+            self._refused += 1
+            refusal = RefusedError(f"a picture is not kept: {err}", hint=err.hint)
+            self._send(loop, store.states(), [answer(picture.done, refusal)], settled=1)
+            return
+        self._drafts.append((picture.draft, picture.done))
+
+    def _keep(self, store: Store, jpeg: bytes) -> None:
+        """Within the budget, and on a full disk in place of the oldest. Raises: StorageError, RefusedError."""
+        self._make_room_for(store, self._pictures.lacking(jpeg))
+        try:
+            self._pictures.put(jpeg)
+        except StorageFullError:
+            self._make_room_for(store, len(jpeg))
+            self._pictures.put(jpeg)
+
+    def _make_room_for(self, store: Store, wanted: int) -> None:
+        """By chunks, for each is a tombstone; files go only after the commit that declares them given up."""
+        spool = self._pictures.spool
+        need, aim = spool.used_bytes - wanted, spool.used_bytes - max(wanted, spool.max_bytes // 32)
+        while wanted and spool.used_bytes > max(0, aim):
+            with store.transaction():
+                found = store.give_up_pictures(self._pictures.size_of, spool.used_bytes - aim)
+            self._pictures.let_go(store.let_go)
+            if not found:
+                break
+        if spool.used_bytes > need:
+            raise RefusedError("no older one may be dropped for it", hint=_MEDIA_HINT)
 
     def _round(self, loop: AbstractEventLoop, store: Store) -> None:
         """One transaction; when the disk is full, once more with a chunk given up for it."""
@@ -223,8 +267,11 @@ class JournalThread:
             entries = store.write([draft for draft, _ in self._drafts])
         for (_, done), entry in zip(self._drafts, entries, strict=True):
             if done is not None:
-                answers.append(_answer(done, entry or RefusedError(store.refused_for, hint=_FULL_HINT)))
-        self._refused += sum(entry is None for entry in entries)
+                answers.append(answer(done, entry or RefusedError(store.refused_for, hint=_FULL_HINT)))
+        self._pictures.let_go(store.let_go)
+        refused = [draft for (draft, _), entry in zip(self._drafts, entries, strict=True) if entry is None]
+        self._pictures.let_go(draft.body for draft in refused if draft.lane is Lane.MEDIA)
+        self._refused += len(refused)
         if store.refused_for or any(draft.lane not in RESERVED for draft, _ in self._drafts):
             self._no_room = store.refused_for
         return answers, tuple(entry for entry in entries if entry is not None)
@@ -240,12 +287,12 @@ class JournalThread:
             fresh, birth = renew(database, store, self._limits, self._bodies, asked, progress)
         except StorageError as err:
             self.inbox.renewals.popleft()
-            self._fail(loop, err, [_answer(asked.done, err)])
+            self._fail(loop, err, [answer(asked.done, err)])
             return store
         self.inbox.renewals.popleft()
         fresh.in_flight = self.in_flight
         self._recover()
-        self._send(loop, fresh.states(), [_answer(asked.done, birth)], birth=birth)
+        self._send(loop, fresh.states(), [answer(asked.done, birth)], birth=birth)
         return fresh
 
     def _tidy(self, loop: AbstractEventLoop, store: Store, today: int | None) -> None:
@@ -303,38 +350,6 @@ class JournalThread:
         return "undated" if now is None else now.strftime("%Y%m%dT%H%M%SZ")
 
 
-class _Carried:
-    """Carries what ends the thread into the loop, to whoever awaits `ended`."""
-
-    def __init__(self, loop: AbstractEventLoop, ended: "Future[None]") -> None:
-        self._loop = loop
-        self._ended = ended
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _kind: object, err: BaseException | None, _trace: object) -> bool:
-        if err is None:
-            self._loop.call_soon_threadsafe(self._ended.set_result, None)
-        else:
-            self._loop.call_soon_threadsafe(self._ended.set_exception, err)
-        return True
-
-
-def _answer(done: "Future[Result]", result: Result | GatehouseError) -> Answer:
-    """To be called in the loop; whoever was cancelled hears nothing."""
-
-    def tell() -> None:
-        if done.done():
-            return
-        if isinstance(result, GatehouseError):
-            done.set_exception(result)
-        else:
-            done.set_result(result)
-
-    return tell
-
-
 def _confirm(store: Store, confirmation: Confirmation) -> Answer:
     try:
         if confirmation.epoch == store.epoch:
@@ -343,5 +358,5 @@ def _confirm(store: Store, confirmation: Confirmation) -> Answer:
             for lane, upto, digest in confirmation.places:
                 store.confirm(lane, upto, digest)
     except ConfirmError as err:
-        return _answer(confirmation.done, err)
-    return _answer(confirmation.done, None)
+        return answer(confirmation.done, err)
+    return answer(confirmation.done, None)

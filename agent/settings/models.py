@@ -250,6 +250,8 @@ class Storage(Confined):
     max_mb: Annotated[int, Field(ge=8, le=1_000_000)] = 512
     max_entries: Annotated[int, Field(ge=1000)] = 2_000_000
     alarm_reserve_mb: Annotated[int, Field(ge=1)] = 16
+    media_mb: Annotated[int, Field(ge=1, le=1_000_000)] = 256
+    """For pictures, beside `max_mb`."""
     telemetry_every_s: Annotated[float, Field(ge=0, le=3600)] = 10.0
     """A point's numeric reading is kept at most this often; a truth value on every change."""
 
