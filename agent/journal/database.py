@@ -6,6 +6,7 @@ Only the journal's thread touches it; SQLAlchemy is imported there, when the fil
     lane(lane, last, digest, confirmed, confirmed_digest) one row a lane
     entry_<lane>(sequence, kind, body, digest)            one table a lane: pages fill in order and empty in order
     dropped(lane, first, last, digest)                    ranges given up; the chain after `last`
+                                                          first 0: all up to `last` is released, and the chain there
     mark(day, lane, confirmed)                            what was confirmed on that day (ordinal)
 """
 

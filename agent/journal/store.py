@@ -32,7 +32,7 @@ _KINDS = frozenset(kind.value for kind in Kind)
 
 @dataclass(slots=True)
 class _Cursor:
-    """`stored` counts the rows there are, `waiting` those above `confirmed`."""
+    """`stored` counts the rows there are, `waiting` those above `confirmed`; `noted`: where it was released is."""
 
     last: int
     digest: bytes
@@ -41,6 +41,7 @@ class _Cursor:
     oldest: int
     stored: int
     waiting: int
+    noted: bool
 
 
 class Store:
@@ -177,11 +178,13 @@ class Store:
     def _load(self) -> None:
         columns = "lane, last, digest, confirmed, confirmed_digest"
         kept = {str(row[0]): row[1:] for row in self._database.rows(f"SELECT {columns} FROM lane")}  # noqa: S608 - ours
+        noted = {str(row[0]) for row in self._database.rows("SELECT lane FROM dropped WHERE first = 0")}
         for lane in Lane:
             first = first_digest(self.epoch, lane)
             last, digest, confirmed, confirmed_digest = kept.get(lane, (0, first, 0, first))
-            cursor = _Cursor(_int(last), _bytes(digest), _int(confirmed), _bytes(confirmed_digest), 0, 0, 0)
+            cursor = _Cursor(_int(last), _bytes(digest), _int(confirmed), _bytes(confirmed_digest), 0, 0, 0, False)
             cursor.oldest = self._oldest(lane, cursor.last)
+            cursor.noted = lane in noted or cursor.oldest > 1  # where an older version released, nobody knows
             cursor.stored = cursor.last - cursor.oldest + 1 - self._missing(lane, cursor.oldest - 1, cursor.last)
             cursor.waiting = cursor.last - cursor.confirmed - self._missing(lane, cursor.confirmed, cursor.last)
             self._cursors[lane] = cursor
@@ -193,10 +196,13 @@ class Store:
                 "REPLACE INTO lane (lane, last, digest, confirmed, confirmed_digest) VALUES (?, ?, ?, ?, ?)",
                 (lane.value, c.last, c.digest, c.confirmed, c.confirmed_digest),
             )
+            if not c.noted:
+                self._note_released(lane, 0, first_digest(self.epoch, lane))
         self._changed.clear()
 
-    def _oldest(self, lane: Lane, last: int) -> int:
-        return self._database.number(f"SELECT min(sequence) FROM entry_{lane}") or last + 1  # noqa: S608 - closed list
+    def _oldest(self, lane: Lane, last: int, after: int = 0) -> int:
+        sql = f"SELECT min(sequence) FROM entry_{lane} WHERE sequence > ?"  # noqa: S608 - closed list
+        return self._database.number(sql, (after,)) or last + 1
 
     def _missing(self, lane: Lane, after: int, upto: int) -> int:
         """How many of (after, upto] were dropped; neither end lies inside a dropped range."""
@@ -285,13 +291,23 @@ class Store:
     def _release(self, lane: Lane, upto: int) -> None:
         """Delete confirmed entries up to `upto`, and what is remembered of ranges dropped before them."""
         cursor = self._cursors[lane]
+        oldest = self._oldest(lane, cursor.last, after=upto)
+        released = min(cursor.confirmed, oldest - 1)
+        digest = self._digest_at(lane, released)
         cursor.stored -= self._database.execute(f"DELETE FROM entry_{lane} WHERE sequence <= ?", (upto,))  # noqa: S608 - closed list
-        cursor.oldest = self._oldest(lane, cursor.last)
+        cursor.oldest = oldest
         self._database.execute(
             "DELETE FROM dropped WHERE lane = ? AND last < ? AND last <= ?",
             (lane.value, cursor.oldest, cursor.confirmed),
         )
+        if digest is not None:
+            self._note_released(lane, released, digest)
         self._changed.add(lane)
+
+    def _note_released(self, lane: Lane, upto: int, digest: bytes) -> None:
+        """Nothing is kept up to there: with this, whoever reads the file can prove the rest."""
+        self._database.execute("REPLACE INTO dropped VALUES (?, 0, ?, ?)", (lane.value, upto, digest))
+        self._cursors[lane].noted = True
 
     def _drop(self, lane: Lane, reason: str) -> bool:
         """Give up the oldest unbroken range above cursor and flight, and declare it in the ledger."""
