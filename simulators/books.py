@@ -19,8 +19,9 @@ class Proof:
     """Sums over lanes.
 
     `confirmed` entries are complete without a break, `dropped` were declared dropped, `gone` answered as gone,
-    `duplicates` arrived again, `gaps` are missing; `broken` counts broken chains, `conflicts` entries that came with
-    the identity of another one and were refused. `unknown` were missing when their epoch ended.
+    `duplicates` arrived again, `gaps` are missing; `broken` counts broken chains, `conflicts` entries of another
+    history: with the identity of one we have, and so refused, or whose chain broke in an epoch that has ended since.
+    `unknown` were missing when their epoch ended.
     """
 
     confirmed: int = 0
@@ -36,72 +37,96 @@ class Proof:
         return Proof(*(getattr(self, part.name) + getattr(other, part.name) for part in fields(self)))
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """`first..last` as they came in one message; without bodies they were dropped or are gone.
+
+    `digest` is the chain at `last` as the gateway says, None where nobody says.
+    """
+
+    first: int
+    last: int
+    digest: bytes | None
+    bodies: Sequence[bytes] = ()
+
+
 @dataclass(slots=True)
 class LaneBook:
-    """One lane of one epoch. Everything up to `upto` has arrived, was declared dropped or answered as gone."""
+    """One lane of one epoch. Everything up to `upto` has arrived, was declared dropped or answered as gone.
+
+    `upto` moves along the hash chain only, so the digest that a receipt quotes stands for all that is below it.
+    """
 
     epoch: str
     lane: Lane
     upto: int = 0
-    known: int = 0
-    """The highest sequence seen or heard of."""
+    confirmed: int = 0
     dropped: int = 0
     gone: int = 0
     duplicates: int = 0
     broken: int = 0
     conflicts: int = 0
     rejected: list[Rejected] = field(default_factory=list)
-    _above: set[int] = field(default_factory=set)
-    _digests: dict[int, bytes] = field(default_factory=dict)
-    _unproven: dict[int, Sequence[bytes]] = field(default_factory=dict)
-    _marks: bytearray = field(default_factory=bytearray)
+    _digest: bytes | None = None
+    _seen: int = 0
     _heard: tuple[int, bytes] = (0, b"")
+    _above: set[int] = field(default_factory=set)
+    _pieces: dict[int, _Piece] = field(default_factory=dict)
+    _marks: bytearray = field(default_factory=bytearray)
+    _broke_at: int = -1
 
     def __post_init__(self) -> None:
-        self._digests[0] = hashlib.sha256(f"{self.epoch}/{self.lane}".encode()).digest()
+        self._digest = hashlib.sha256(f"{self.epoch}/{self.lane}".encode()).digest()
+
+    @property
+    def known(self) -> int:
+        """The highest sequence that has arrived, or that was last heard of."""
+        return max(self._seen, self._heard[0])
 
     def enter(self, first: int, last: int, digest: bytes, bodies: Sequence[bytes]) -> int:
         """`first..last` have arrived; how many of them are news.
 
-        One whose identity another entry has already is a conflict: nothing of the message is taken, and the receipt
-        goes on quoting the digest we have. Raises: ValueError for what cannot be.
+        One whose identity another entry has already, or that does not follow from what we have, is a conflict:
+        nothing of the message is taken, and the receipt goes on quoting the digest we have.
+        Raises: ValueError for what cannot be.
         """
         if len(bodies) != last - first + 1 or not 1 <= first <= last <= self.known + MAX_LEAP:
             raise ValueError("numbers do not fit the entries")
         marks = [hashlib.sha256(body).digest()[:MARK_BYTES] for body in bodies]
         others = sum(self._mark(n) not in (b"", mark) for n, mark in enumerate(marks, first))
-        if others or self._digests.get(last, digest) != digest:
+        if others or (last == self.upto and self._digest not in (None, digest)):
             self.conflicts += max(1, others)
             return 0
         news = self._news(first, last)
         self.duplicates += len(bodies) - len(news)
-        if news:
-            self._keep(first, marks)
-            self._unproven[first] = bodies
-            self._digests[last] = digest
-            self._prove(first)
-            self._add(news, last, digest)
+        piece = _Piece(first, last, digest, bodies)
+        if not news:
+            return 0
+        if first <= self.upto + 1 and not self._follows(piece):
+            self.broken += 1
+            return 0
+        self._keep(first, marks)
+        self._add(piece, news)
         return len(news)
 
     def declare(self, first: int, last: int, digest: bytes) -> None:
         """The gateway says that `first..last` were dropped."""
-        news = self._news(first, last)
-        self.dropped += len(news)
-        self._add(news, last, digest)
+        if news := self._news(first, last):
+            self.dropped += len(news)
+            self._add(_Piece(first, last, digest), news)
 
     def forgo(self, first: int, last: int) -> None:
         """The gateway answers that `first..last` are gone."""
-        news = self._news(first, min(last, self.known))
-        self.gone += len(news)
-        self._above.update(news)
-        self._advance()
+        last = min(last, self.known)
+        if news := self._news(first, last):
+            self.gone += len(news)
+            self._add(_Piece(first, last, self._heard[1] if last == self._heard[0] else None), news)
 
     def hear_of(self, last: int, digest: bytes) -> bool:
         """The gateway's last entry, with its digest in case it is gone; False when it said a higher one before."""
-        went_back = last < self._heard[0]
-        self.known = max(self.known, last)
+        fits = last >= self._heard[0]
         self._heard = (last, digest)
-        return not went_back
+        return fits
 
     def missing(self) -> Iterator[tuple[int, int]]:
         """Ranges up to `known` that have not arrived."""
@@ -118,24 +143,21 @@ class LaneBook:
 
     def receipt(self) -> LaneReceipt | None:
         """None while there is nothing to say, or the chain at `upto` is not known."""
-        digest = self._digests.get(self.upto)
-        if digest is None and self._heard[0] == self.upto:
-            digest = self._heard[1]
-        if self.upto == 0 or digest is None:
+        if self.upto == 0 or self._digest is None:
             return None
-        return LaneReceipt(upto=self.upto, digest=digest.hex(), rejected=tuple(self.rejected))
+        return LaneReceipt(upto=self.upto, digest=self._digest.hex(), rejected=tuple(self.rejected))
 
     def proof(self, *, ended: bool = False) -> Proof:
         """`ended`: what is missing of an epoch that has ended will not come any more."""
         missing = sum(last - first + 1 for first, last in self.missing())
         return Proof(
-            confirmed=self.upto - self.gone - self.dropped,
+            confirmed=self.confirmed,
             dropped=self.dropped,
             duplicates=self.duplicates,
             gaps=0 if ended else missing,
-            broken=self.broken,
+            broken=0 if ended else self.broken,
             gone=self.gone,
-            conflicts=self.conflicts,
+            conflicts=self.conflicts + (self.broken if ended else 0),
             unknown=missing if ended else 0,
         )
 
@@ -154,35 +176,42 @@ class LaneBook:
         self._marks.extend(bytes(max(0, start - len(self._marks))))
         self._marks[start : start + len(marks) * MARK_BYTES] = b"".join(marks)
 
-    def _add(self, news: list[int], last: int, digest: bytes) -> None:
+    def _follows(self, piece: _Piece) -> bool:
+        """Whether its chain goes on from `upto`; what cannot be computed is believed."""
+        if self._digest is None or not piece.bodies:
+            return True
+        digest = self._digest
+        for body in piece.bodies[self.upto + 1 - piece.first :]:
+            digest = hashlib.sha256(digest + body).digest()
+        return digest == piece.digest
+
+    def _add(self, piece: _Piece, news: list[int]) -> None:
         self._above.update(news)
-        self._digests[last] = digest
-        self.known = max(self.known, last)
-        self._prove(last + 1)
-        self._advance()
+        self._pieces[piece.first] = piece
+        self._seen = max(self._seen, piece.last)
+        while (found := self._next()) is not None:
+            if not self._follows(found):
+                self.broken += 1
+                if self._broke_at == self.upto:
+                    self._evict(found)
+                    return
+                self._broke_at = found.last
+            taken = found.last - self.upto
+            self.confirmed += taken if found.bodies else 0
+            self._above.difference_update(range(self.upto + 1, found.last + 1))
+            self.upto, self._digest = found.last, found.digest
 
-    def _prove(self, first: int) -> None:
-        """Recompute the chain of the message that begins there, and of those that follow it."""
-        while (bodies := self._unproven.get(first)) is not None:
-            end = first + len(bodies)
-            if not any(n in self._digests for n in range(first - 1, end - 1)):
-                return
-            del self._unproven[first]
-            digest = self._digests.get(first - 1)
-            for sequence, body in enumerate(bodies, first):
-                computed = None if digest is None else hashlib.sha256(digest + body).digest()
-                digest = self._digests.get(sequence, computed)
-                self.broken += computed is not None and digest != computed
-                if digest is not None:
-                    self._digests[sequence] = digest
-            first = end
+    def _next(self) -> _Piece | None:
+        """The piece that goes on from `upto`; those that bring nothing more are forgotten."""
+        found = self._pieces.pop(self.upto + 1, None)
+        if found is None and self.upto + 1 in self._above:
+            begun = [self._pieces.pop(first) for first in [first for first in self._pieces if first <= self.upto]]
+            found = max(begun, key=lambda piece: piece.last)
+        return found
 
-    def _advance(self) -> None:
-        before = self.upto
-        while self.upto + 1 in self._above:
-            self.upto += 1
-            self._above.discard(self.upto)
-        if self.upto > before:
-            for place in range(before - 1, self.upto - 1):
-                self._digests.pop(place, None)
-            self._unproven = {n: bodies for n, bodies in self._unproven.items() if n + len(bodies) > self.upto}
+    def _evict(self, piece: _Piece) -> None:
+        """A second piece in a row that does not follow: it belongs to neither history, and is asked for again."""
+        self.conflicts += piece.last - self.upto
+        self._above.difference_update(range(self.upto + 1, piece.last + 1))
+        start, end = self.upto * MARK_BYTES, piece.last * MARK_BYTES
+        self._marks[start:end] = bytes(len(self._marks[start:end]))

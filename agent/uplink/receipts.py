@@ -55,6 +55,8 @@ class Receipts:
     def __init__(self, gateway: str, journal: Journal, clock: Clock, on_trouble: Callable[[Trouble], None]) -> None:
         self.counter = 0
         """The highest taken in this epoch; one that is not higher is stale."""
+        self.stale = False
+        """One was: perhaps the centre has lost its count, and the status must tell it ours."""
         self._gateway = gateway
         self._journal = journal
         self._clock = clock
@@ -68,8 +70,10 @@ class Receipts:
         self._news = asyncio.Event()
 
     def received(self, payload: bytes) -> None:
-        self._waiting.append(payload)
-        self._news.set()
+        """An empty one only says that the broker has forgotten the last."""
+        if payload:
+            self._waiting.append(payload)
+            self._news.set()
 
     def passed(self, lane: Lane, upto: int) -> None:
         """The broker has taken everything up to there, and that is all the proof asked for."""
@@ -103,6 +107,7 @@ class Receipts:
         if receipt.gateway != self._gateway or receipt.epoch != self._journal.epoch:
             _log.warning("receipt for %s, epoch %s, is not ours", receipt.gateway, receipt.epoch)
         elif receipt.counter <= self.counter:
+            self.stale = True
             _log.info("receipt %d is older than %d", receipt.counter, self.counter)
         else:
             await self._apply(receipt)

@@ -257,6 +257,9 @@ class Uplink:
 
         Whoever has missed it, or subscribes later, sees that and asks for it; a broker's PUBACK proves no reader.
         """
+        if self._receipts.stale:
+            self._receipts.stale = False
+            self._publish_status()
         waiting = any(state.waiting for state in self._journal.lanes.values())
         if not waiting or now - self._sent_s < REMIND_S or self._centre.confirm is not Confirm.CENTRE:
             return

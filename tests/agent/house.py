@@ -103,10 +103,15 @@ class House:
 
 @asynccontextmanager
 async def house(
-    folder: Path, centre: Centre, *, clock: Clock | None = None, running: bool = True
+    folder: Path,
+    centre: Centre,
+    *,
+    clock: Clock | None = None,
+    limits: Limits | None = None,
+    running: bool = True,
 ) -> AsyncIterator[House]:
     clock = clock or SystemClock()
-    journal = await Journal.open(folder, Limits(), clock)
+    journal = await Journal.open(folder, limits or Limits(), clock)
     try:
         made = House(journal, centre, clock)
         if not running:

@@ -179,6 +179,36 @@ def test_readings_that_follow_another_chain_break_it_though_their_numbers_are_ne
     assert registry.proof().broken == 1
 
 
+def test_an_old_tail_beyond_a_gap_is_not_mistaken_for_the_new_one() -> None:
+    """Of the first life 1..12 and 20 arrived; the restored one sends 13..22, and hears that 20 is not its own."""
+    lost, restored, registry = Gateway(), Gateway(), Registry()
+    first = [lost.smoke(f"a-{n}") for n in range(20)]
+    for message in (*first[:12], first[19]):
+        registry.take(*message, 1.0)
+    for n in range(12):
+        restored.smoke(f"a-{n}")
+    second = [restored.smoke(f"b-{n}") for n in range(10)]
+    for message in second[::-1]:
+        registry.take(*message, 2.0)
+    said = receipt_of(registry, 2.0).lanes[Lane.ALARM]
+    assert (said.upto, said.digest) == (20, lost.digests[Lane.ALARM, 20].hex())
+    assert registry.proof().conflicts >= 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_batches_of_any_cut_and_order_are_proven(seed: int) -> None:
+    gateway, registry, dice = Gateway(), Registry(), random.Random(seed)
+    bodies = gateway.readings(30)
+    cuts = [tuple(sorted((dice.randint(1, 30), dice.randint(1, 30)))) for _ in range(25)]
+    for first, last in (*cuts, (1, 12), (10, 30)):
+        registry.take(*gateway.batch(bodies, first, last), 1.0)
+    proof = registry.proof()
+    assert (proof.confirmed, proof.gaps, proof.broken, proof.conflicts) == (30, 0, 0, 0)
+    said = receipt_of(registry, 1.0).lanes[Lane.TELEMETRY]
+    assert (said.upto, said.digest) == (30, gateway.digests[Lane.TELEMETRY, 30].hex())
+
+
 def test_batches_may_overlap_and_every_reading_counts_once() -> None:
     gateway, registry = Gateway(), Registry()
     counts: list[int] = []
