@@ -6,13 +6,14 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint
 CODE := agent drivers models simulators tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench wheel schema lock clean
+.PHONY: help demo test check bench torture wheel schema lock clean
 
 help:
 	@echo "make demo     a simulated compound from the wire to the centre (KEEP=1 stays up)"
 	@echo "make test     the whole test suite"
 	@echo "make check    lint, types, layers"
 	@echo "make bench    the benchmark table"
+	@echo "make torture  the faults of tests/system/torture, for an hour (GATEHOUSE_TORTURE_S)"
 	@echo "make schema   write the published schema anew after a change of settings"
 	@echo "make lock     write constraints.txt anew"
 
@@ -33,6 +34,10 @@ check: $(VENV)/.dev
 bench: $(VENV)/.dev
 	@$(BIN)/python -m simulators.clips
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+torture: export GATEHOUSE_TORTURE_S ?= 3600
+torture: $(VENV)/.dev
+	@$(BIN)/python -m pytest -q -s tests/system/torture $(ARGS)
 
 schema: $(VENV)/.dev
 	@$(BIN)/python -m agent.settings > config/compound.schema.json

@@ -1,4 +1,4 @@
-"""The line between gateway and centre: a TCP relay that can be cut, black-holed and mended."""
+"""The line between gateway and centre: a TCP relay that can be cut, black-holed, half-opened, slowed and mended."""
 
 import asyncio
 from contextlib import suppress
@@ -6,13 +6,19 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Self
 
+from drivers.base import SystemClock
+
 _CHUNK = 65536
+SLOW_BYTES_PER_S = 8_000
+_SLOW_CHUNK = 400
 
 
 class Line(StrEnum):
     UP = "up"
     REFUSED = "refused"  # connections are reset and new ones refused: the cable is out, the router answers
     BLACK_HOLE = "black hole"  # connections stay open and nothing passes
+    HALF_OPEN = "half open"  # what the gateway sends arrives, and it hears nothing
+    SLOW = "slow"  # everything passes, at a few kilobytes a second
 
 
 class Network:
@@ -21,8 +27,9 @@ class Network:
     def __init__(self, broker_port: int) -> None:
         self._broker_port = broker_port
         self._state = Line.UP
-        self._passing = asyncio.Event()
-        self._passing.set()
+        self._passing = {True: asyncio.Event(), False: asyncio.Event()}  # up and down
+        self._clock = SystemClock()
+        self._pass()
         self._server: asyncio.Server | None = None
         self._relays: set[asyncio.Task[None]] = set()
         self.port = 0
@@ -42,17 +49,27 @@ class Network:
 
     async def cut(self, *, how: Line = Line.REFUSED) -> None:
         self._state = how
-        if how is Line.BLACK_HOLE:
-            self._passing.clear()
-        else:
-            await self._hang_up()
+        match how:
+            case Line.BLACK_HOLE:
+                self._passing[True].clear()
+                self._passing[False].clear()
+            case Line.HALF_OPEN:
+                self._passing[False].clear()
+            case Line.REFUSED:
+                await self._hang_up()
+            case Line.UP | Line.SLOW:
+                self._pass()
 
     async def mend(self) -> None:
         """Connections that were black-holed are reset, as a router does after its own restart."""
         await self._hang_up()
-        self._passing.set()
+        self._pass()
         self._state = Line.UP
         await self._listen()
+
+    def _pass(self) -> None:
+        for passing in self._passing.values():
+            passing.set()
 
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(self._relay, "127.0.0.1", self.port)
@@ -76,17 +93,19 @@ class Network:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._broker_port)
             try:
                 async with asyncio.TaskGroup() as group:
-                    up = group.create_task(self._pump(reader, far_writer))
-                    down = group.create_task(self._pump(far_reader, writer))
+                    up = group.create_task(self._pump(reader, far_writer, up=True))
+                    down = group.create_task(self._pump(far_reader, writer, up=False))
                     up.add_done_callback(lambda _: down.cancel())
                     down.add_done_callback(lambda _: up.cancel())
             finally:
                 far_writer.transport.abort()
         writer.transport.abort()
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, up: bool) -> None:
         with suppress(ConnectionError):
-            while data := await reader.read(_CHUNK):
-                await self._passing.wait()
+            while data := await reader.read(_SLOW_CHUNK if self._state is Line.SLOW else _CHUNK):
+                await self._passing[up].wait()
+                if self._state is Line.SLOW:
+                    await self._clock.sleep(len(data) / SLOW_BYTES_PER_S)
                 writer.write(data)
                 await writer.drain()

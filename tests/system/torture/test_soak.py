@@ -1,0 +1,72 @@
+"""The whole agent lives through rounds of a bad day and grows by nothing: memory, descriptors, threads.
+
+A few rounds here; `make torture` goes on for GATEHOUSE_TORTURE_S seconds.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from agent.settings import Settings
+from drivers.base import SystemClock
+from simulators.compound import SimCompound
+from simulators.network import Line
+from tests.system.conftest import compound, everything_confirmed
+
+LONG_S = float(os.environ.get("GATEHOUSE_TORTURE_S", "0"))
+WARM_ROUNDS = 3 if "GATEHOUSE_TORTURE_S" in os.environ else 1
+ROUNDS = 2
+GROWTH_MB = 4.0
+"""What the allocator may keep between rounds; a leak passes it in an hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    memory_mb: float
+    descriptors: int
+    threads: int
+
+    @classmethod
+    def of(cls, pid: int) -> Self:
+        proc = Path(f"/proc/{pid}")
+        fields = dict(line.split(":", 1) for line in (proc / "status").read_text().splitlines())
+        memory_mb = int(fields["VmRSS"].split()[0]) / 1024
+        return cls(memory_mb, len(list((proc / "fd").iterdir())), int(fields["Threads"]))
+
+
+async def a_bad_day(running: SimCompound) -> None:
+    """Alarms and readings, people at the door, the line cut and silent, cables pulled, the camera process killed."""
+    for on in (True, False) * 20:
+        for point in ("gpio/cabinet", "gpio/mains-lost", "gpio/south-contact"):
+            running.set_point(point, on)
+    for how in (Line.REFUSED, Line.BLACK_HOLE):
+        await running.network.cut(how=how)
+        await running.walk_through("north-gate", "resident")
+        await running.lock_is("north-gate", unlocked=False)
+        await running.network.mend()
+    for device in ("osdp-1", "modbus-1", "gpio"):
+        await running.unplug(device)
+        await running.plug(device)
+    await running.kill_vision()
+    await running.all_devices_up()
+    await everything_confirmed(running, 60)
+
+
+async def test_the_agent_grows_by_nothing(settings: Settings, folder: Path) -> None:
+    clock = SystemClock()
+    until_s = clock.mono_s() + LONG_S
+    async with compound(settings, folder) as running:
+        await running.all_devices_up()
+        for _ in range(WARM_ROUNDS):
+            await a_bad_day(running)
+        before, rounds = Size.of(running.agent.pid), 0
+        while rounds < ROUNDS or clock.mono_s() < until_s:
+            await a_bad_day(running)
+            rounds += 1
+        after = Size.of(running.agent.pid)
+        print(f"\n{rounds} bad days: {before} then {after}; {running.centre.proof()}")
+        assert after.descriptors <= before.descriptors
+        assert after.threads <= before.threads
+        assert after.memory_mb - before.memory_mb <= GROWTH_MB
+        assert running.centre.proof().gaps == 0
