@@ -22,7 +22,7 @@ from agent.compound import Compound
 from agent.contract import LaneStatus, StatusMessage, Topics, rfc3339, uptime
 from agent.credentials import Cards, TimeFloor
 from agent.events import Event, JsonValue, Kind
-from agent.journal import Health, Journal, JournalError, Limits, Origin, Storing
+from agent.journal import Health, Journal, JournalError, Limits, Origin, RefusedError, Storing
 from agent.notify import Notifier
 from agent.recorder import Recorder
 from agent.rules import build_rules
@@ -30,6 +30,7 @@ from agent.schedules import Schedules
 from agent.settings import DeviceConfig, GpioChip, ModbusBus, OsdpBus, Settings, WiegandBus
 from agent.status import StatusServer
 from agent.supervisor import Supervisor
+from agent.timekeeper import Timekeeper
 from agent.uplink import Trouble, TroubleCode, Uplink
 from agent.vision.client import VisionClient
 from drivers.base import Clock, ClockTrust, ConfigError, Device, GatehouseError, Reading
@@ -134,6 +135,8 @@ class Agent:
         self._supervisor = Supervisor(clock, self._compound.emit)
         self._vision = VisionClient(settings, clock, self._compound.observe, self._compound.emit)
         self._status = StatusServer(settings.run.folder, self.snapshot)
+        note = settings.run.folder / "clock-offset"
+        self._timekeeper = Timekeeper(clock, note, lambda: f"{boot}/{journal.epoch}", self._record_durably)
         journal.on_health(self._storing)
 
     @classmethod
@@ -163,6 +166,7 @@ class Agent:
                     core.create_task(self._report_upward(), name="uplink"),
                     core.create_task(self._journal.run_until_failed(), name="journal"),
                     core.create_task(self._watchdog(), name="watchdog"),
+                    core.create_task(self._keep_time(), name="timekeeper"),
                     core.create_task(self._cards.run(self._clock), name="cards"),
                 ]
                 await self._serve_devices(stop)
@@ -201,6 +205,10 @@ class Agent:
             self._say(Kind.JOURNAL_FAULT, facts, subject="journal")
             self._say(Kind.JOURNAL_RESTORED, {"epoch": birth.epoch}, subject="journal")
         await self._uplink.run()
+
+    async def _keep_time(self) -> None:
+        await asyncio.shield(self._journal.opened)
+        await self._timekeeper.run()
 
     async def _watchdog(self) -> None:
         """A sign of life from the loop, on which doors depend: rules and devices run on nothing else."""
@@ -242,6 +250,11 @@ class Agent:
 
     def _record(self, event: Event) -> None:
         self._journal.append_nowait(self._recorder.event(event))
+
+    async def _record_durably(self, event: Event) -> None:
+        """What finds no room is given up, as `_record` does."""
+        with suppress(RefusedError):
+            await self._journal.append(self._recorder.event(event))
 
     def _reading(self, reading: Reading) -> None:
         self._journal.append_nowait(self._recorder.reading(reading))
