@@ -5,12 +5,13 @@ import asyncio
 import platform
 import sys
 
-from tests.bench import credentials, delivery, fuzz, osdp, processes, wiegand
+from tests.bench import backlog, credentials, delivery, fuzz, osdp, processes, wiegand
 from tests.bench.table import HEAD
 
 PARTS = {
     "credentials": credentials.rows,
     "delivery": delivery.rows,
+    "backlog": backlog.rows,
     "processes": processes.rows,
     "osdp": osdp.rows,
     "wiegand": wiegand.rows,

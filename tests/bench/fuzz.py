@@ -5,7 +5,7 @@ import random
 import resource
 from collections.abc import Callable
 
-from tests.bench.delivery import CLOCK
+from tests.bench.gateway import CLOCK
 from tests.bench.table import Row
 from tests.drivers import modbus_fuzz, wiegand_fuzz
 

@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from agent.credentials.numbers import card_of
-from agent.events import Kind, Lane
-from agent.journal import Draft, Journal, Limits
+from agent.journal import Journal, Limits
 from agent.settings import Confirm, Settings, WiegandBus, load
 from simulators.compound import SimCompound
 from simulators.scenario import ScenarioCard
-from tests.bench.delivery import BACKLOG, CLOCK, READING, SIMULATED
+from tests.bench.backlog import BACKLOG
+from tests.bench.gateway import CLOCK, READING, SIMULATED
 from tests.bench.processes import _cpu_s
 from tests.bench.table import Row, quantile
 
@@ -104,11 +104,10 @@ def _settings() -> Settings:
 async def _fill(folder: Path, count: int) -> None:
     journal = await Journal.open(folder, Limits(), CLOCK)
     for number in range(count):
-        draft = Draft(Lane.TELEMETRY, Kind.READINGS, READING)
         if number % 500 == 499:
-            await journal.append(draft)
+            await journal.append(READING)
         else:
-            journal.append_nowait(draft)
+            journal.append_nowait(READING)
     await journal.close()
 
 
