@@ -40,8 +40,8 @@ class Recorder:
         if birth.set_aside:
             data |= {"set_aside": birth.set_aside, "reason": birth.reason}
         if birth.previous:
-            lanes: JsonValue = {lane.value: asdict(tail) for lane, tail in birth.tails.items()}
-            data |= {"reason": birth.reason, "previous": birth.previous, "lanes": lanes}
+            tails: JsonValue = {lane.value: asdict(tail) for lane, tail in birth.tails.items()}
+            data |= {"reason": birth.reason, "previous": birth.previous, "tails": tails}
         return self._body(Event(Kind.EPOCH_STARTED, "journal", self._clock.mono_s(), data))
 
     def _entries_dropped(self, dropped: Dropped) -> bytes:
