@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from agent.app import Agent
 from agent.contract import rfc3339
 from agent.events import Event, Kind, Lane
 from agent.journal import Limits
 from agent.settings import Centre as CentreSettings
-from agent.settings import Settings
 from agent.timekeeper import Timekeeper
 from drivers.base import SystemClock
 from simulators.broker import Broker
 from simulators.centre import Centre
 from tests.agent.house import GATEWAY, house
+from tests.agent.rules.door import HELD_S, KNOWN, LOCK, UNLOCK_S, Run
+from tests.agent.whole import agent
 from tests.clock import ManualClock, ShiftedClock
 from tests.conftest import need
 from tests.journal import everything
@@ -123,26 +123,6 @@ async def test_a_note_that_cannot_be_kept_or_read_costs_one_event_more(tmp_path:
 # ---------------------------------------------------------------- the whole agent, without devices
 
 
-@asynccontextmanager
-async def agent(folder: Path, broker: Broker, clock: ShiftedClock) -> AsyncIterator[Agent]:
-    settings = Settings.model_validate(
-        {
-            "gateway": GATEWAY.model_dump(),
-            "centre": {"broker": broker.url},
-            "storage": {"folder": folder / "state"},
-            "run": {"folder": folder / "run"},
-        }
-    )
-    made, stop = Agent.start(settings, clock), asyncio.Event()
-    running = asyncio.create_task(made.run(stop))
-    try:
-        yield made
-    finally:
-        stop.set()
-        assert await running == 0
-        await made.close()
-
-
 async def test_what_happened_before_the_first_sync_is_placed_by_the_offset(mosquitto: Broker, folder: Path) -> None:
     clock = ShiftedClock()
     clock.wall = None
@@ -202,3 +182,23 @@ async def test_jumps_of_a_year_leave_order_link_time_outs_and_retention_alone(
             kept = await everything(made.journal, lane)
             assert len(kept) == number, "confirmed today, kept although a year has passed twice"
         assert (centre.proof().gaps, centre.proof().broken, centre.proof().duplicates) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("jump", [YEAR, -YEAR], ids=["a-year-ahead", "a-year-back"])
+def test_a_door_s_times_are_its_own(jump: timedelta) -> None:
+    run = Run.of()
+    run.present(KNOWN)
+    run.take()
+    run.wait(1.0)
+    run.set_utc(NOON + jump)
+    run.wait(UNLOCK_S - 1.01)
+    assert run.take() == ([], [])
+    run.contact(True)
+    run.set_utc(NOON)
+    run.wait(0.01)
+    assert LOCK in run.take()[1]
+    run.set_utc(None)
+    run.wait(HELD_S - 0.02)
+    assert Kind.DOOR_HELD not in run.take()[0]
+    run.wait(0.02)
+    assert Kind.DOOR_HELD in run.take()[0]
