@@ -66,7 +66,7 @@ class Topics:
     def status(self) -> str:
         return self.up("status")
 
-    def event(self, lane: Lane, kind: Kind) -> str:
+    def event(self, lane: Lane, kind: str) -> str:
         return self.up(f"event/{lane}/{kind}")
 
     def device(self, device: str) -> str:

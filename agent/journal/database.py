@@ -1,13 +1,6 @@
-"""The SQLite file, by SQLAlchemy Core: schema, pragmas, transactions, and its errors in our words.
+"""The SQLite file, by SQLAlchemy Core: pragmas, transactions, schema, and its errors in our words.
 
 Only the journal's thread touches it; SQLAlchemy is imported there, when the file is opened.
-
-    about(epoch)                                          one row
-    lane(lane, last, digest, confirmed, confirmed_digest) one row a lane
-    entry_<lane>(sequence, kind, body, digest)            one table a lane: pages fill in order and empty in order
-    dropped(lane, first, last, digest)                    ranges given up; the chain after `last`
-                                                          first 0: all up to `last` is released, and the chain there
-    mark(day, lane, confirmed)                            what was confirmed on that day (ordinal)
 """
 
 import sqlite3
@@ -16,15 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from agent.events import Lane
+from agent.journal.schema import FIRST, MARK, STEPS, Step, first
 from drivers.base import GatehouseError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, CursorResult, Engine, MetaData
+    from sqlalchemy import Connection, CursorResult, Engine
     from sqlalchemy.exc import DBAPIError
 
-SCHEMA_VERSION = 1
 PAGE_BYTES = 4096
+
+READ_ONLY_HINT = "The disk is read-only, as a worn SD card makes itself: check it (fsck), or replace it."
 
 Cell: TypeAlias = int | str | bytes
 
@@ -64,19 +58,47 @@ class Database:
                 f"max_page_count={pages}",
             ):
                 self.execute(f"PRAGMA {pragma}")
+            self._identity = _identity(path)
         except GatehouseError:
             self.close()
             raise
 
-    def version(self) -> int:
+    def blank(self) -> bool:
+        """Nothing was ever committed to it."""
+        return self.readable_by() == 0 and self.number("SELECT count(*) FROM sqlite_master") == 0
+
+    def readable_by(self) -> int:
+        """The oldest schema whose program can go on with this file; 0 where no program of ours has written it."""
         return self.number("PRAGMA user_version")
 
+    def level(self) -> int:
+        """The schema of the file itself."""
+        said = self.number("PRAGMA application_id")
+        return said - MARK if said > MARK else self.readable_by()
+
     def create(self, epoch: str) -> None:
-        """Lay out an empty file, inside a transaction."""
+        """Lay out an empty file, within a transaction: as schema 1 that has been through every step since."""
         with _in_our_words():
-            schema().create_all(self._connection, checkfirst=False)
+            first().create_all(self._connection, checkfirst=False)
         self.execute("INSERT INTO about (epoch) VALUES (?)", (epoch,))
-        self.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        self.execute(f"PRAGMA user_version={FIRST}")
+        self.migrate()
+
+    def migrate(self, steps: tuple[Step, ...] = STEPS) -> None:
+        """Take the steps that are missing, within a transaction. A newer file stays as it is."""
+        for step in steps:
+            if step.schema > self.level():
+                for statement in step.statements:
+                    self.execute(statement)
+                self.execute(f"PRAGMA user_version={step.readable_by}")
+                self.execute(f"PRAGMA application_id={MARK + step.schema}")
+
+    def moved(self) -> bool:
+        """Another file stands under this name, or none: what is written here is not found again."""
+        try:
+            return _identity(self.path) != self._identity
+        except StorageError:
+            return True
 
     def sound(self) -> str:
         """What SQLite's quick check finds wrong, or nothing."""
@@ -128,45 +150,12 @@ class Database:
         return bool(self._connection.connection.in_transaction)
 
 
-def schema() -> "MetaData":
-    from sqlalchemy import Column, Integer, LargeBinary, MetaData, Table, Text
-
-    meta = MetaData()
-    Table("about", meta, Column("epoch", Text, nullable=False))
-    Table(
-        "lane",
-        meta,
-        Column("lane", Text, primary_key=True),
-        Column("last", Integer, nullable=False),
-        Column("digest", LargeBinary, nullable=False),
-        Column("confirmed", Integer, nullable=False),
-        Column("confirmed_digest", LargeBinary, nullable=False),
-    )
-    for lane in Lane:
-        Table(
-            f"entry_{lane}",
-            meta,
-            Column("sequence", Integer, primary_key=True, autoincrement=False),
-            Column("kind", Text, nullable=False),
-            Column("body", LargeBinary, nullable=False),
-            Column("digest", LargeBinary, nullable=False),
-        )
-    Table(
-        "dropped",
-        meta,
-        Column("lane", Text, primary_key=True),
-        Column("first", Integer, primary_key=True),
-        Column("last", Integer, nullable=False),
-        Column("digest", LargeBinary, nullable=False),
-    )
-    Table(
-        "mark",
-        meta,
-        Column("day", Integer, primary_key=True),
-        Column("lane", Text, primary_key=True),
-        Column("confirmed", Integer, nullable=False),
-    )
-    return meta
+def _identity(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError as err:
+        raise StorageError(f"{path}: {err.strerror}") from err
+    return status.st_dev, status.st_ino
 
 
 @contextmanager
@@ -191,9 +180,10 @@ def _translated(err: "DBAPIError") -> GatehouseError | None:
             return StorageFullError(said, hint="Free space on the journal's disk, or restore the link to the centre.")
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
             return DamagedError(said)
+        case sqlite3.SQLITE_READONLY:
+            return StorageError(said, hint=READ_ONLY_HINT)
         case (
             sqlite3.SQLITE_IOERR
-            | sqlite3.SQLITE_READONLY
             | sqlite3.SQLITE_CANTOPEN
             | sqlite3.SQLITE_BUSY
             | sqlite3.SQLITE_LOCKED

@@ -49,11 +49,14 @@ class Draft(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """Written and immutable; `digest` (32 bytes) is the lane's chain after this entry."""
+    """Written and immutable; `digest` (32 bytes) is the lane's chain after this entry.
+
+    `kind` is a `Kind`, or the name of one that only a newer version knows, which has written here before us.
+    """
 
     lane: Lane
     sequence: int
-    kind: Kind
+    kind: str
     body: bytes
     digest: bytes
 
@@ -79,6 +82,7 @@ class Limits:
     `alarm_reserve_bytes` of `max_bytes` are for alarms and faults alone. Of what is confirmed, `keep_confirmed`
     entries are kept at most, and for `keep_days`; it goes first when room is needed. `chunk` entries are dropped
     at once. `queue` drafts wait in memory at most, `queue_reserve` more of alarms, faults and the ledger.
+    Telemetry may wait `telemetry_wait_s` for a commit that it shares; everything else is committed at once.
     `media_bytes` is for pictures alone, of which `pictures` wait in memory at most.
     """
 
@@ -90,6 +94,7 @@ class Limits:
     chunk: int = 1000
     queue: int = 10_000
     queue_reserve: int = 1000
+    telemetry_wait_s: float = 0.0
     media_bytes: int = 256 << 20
     pictures: int = 8
 

@@ -18,6 +18,10 @@ Waiting: TypeAlias = tuple[Draft, "Future[Entry] | None"]
 Place: TypeAlias = tuple[Lane, int, bytes | None]
 
 
+ENOUGH = 1000
+"""So much telemetry waits for nothing any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Confirmation:
     """Of all places or of none; one of an epoch that has ended says nothing."""
@@ -75,11 +79,29 @@ class Inbox:
     pictures: deque[Picture] = field(default_factory=deque)
     renewals: deque[Renewal] = field(default_factory=deque)
     closing: bool = False
+    damage: str = ""
+    """What the check of the whole file has found."""
+    pressing: int = 0
+    """How many of the drafts are more than telemetry that nobody waits for."""
 
     def put(self, draft: Draft, done: "Future[Entry] | None") -> None:
         with self.changed:
             self.drafts.append((draft, done))
-            self.changed.notify()
+            if _presses(draft, done):
+                self.pressing += 1
+                self.changed.notify()
+            elif len(self.drafts) in (1, ENOUGH):
+                self.changed.notify()
+
+    def take(self, rows: int, size: int) -> list[Waiting]:
+        """The first of the drafts, up to so many and so many bytes. Under the condition."""
+        taken: list[Waiting] = []
+        while self.drafts and len(taken) < rows and size > 0:
+            waiting = self.drafts.popleft()
+            size -= len(waiting[0].body)
+            self.pressing -= _presses(*waiting)
+            taken.append(waiting)
+        return taken
 
     def put_picture(self, picture: Picture) -> None:
         with self.changed:
@@ -107,6 +129,26 @@ class Inbox:
             self.closing = True
             self.changed.notify()
 
+    def found_damage(self, reason: str) -> None:
+        with self.changed:
+            self.damage = reason
+            self.changed.notify()
+
+    def commits(self) -> bool:
+        """There is work that ends in a commit at once; whatever waits goes with it."""
+        return bool(
+            self.pressing
+            or len(self.drafts) >= ENOUGH
+            or self.pictures
+            or self.confirmations
+            or self.renewals
+            or self.closing
+        )
+
+    def presses(self) -> bool:
+        """The thread is wanted now."""
+        return self.commits() or bool(self.questions or self.damage)
+
     def holds_work(self) -> bool:
         return bool(self.drafts or self.pictures or self.questions or self.confirmations or self.renewals)
 
@@ -118,3 +160,7 @@ class Inbox:
         found += [asked.done for asked in self.questions]
         found += [asked.done for asked in self.renewals]
         return found
+
+
+def _presses(draft: Draft, done: "Future[Entry] | None") -> bool:
+    return done is not None or draft.lane is not Lane.TELEMETRY

@@ -10,12 +10,12 @@ import hashlib
 import logging
 import os
 import re
-from collections import Counter
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from agent.journal.database import StorageError, StorageFullError
+from agent.journal.quarantine import sync
 
 _LOG = logging.getLogger(__name__)
 _NAME = re.compile(rb'"sha256":"([0-9a-f]{64})"')
@@ -53,7 +53,9 @@ class MediaSpool:
         """Remove what is not wanted. Raises: StorageError."""
         self._sizes.clear()
         with _in_our_words(self._folder):
-            self._folder.mkdir(parents=True, exist_ok=True)
+            if not self._folder.is_dir():
+                self._folder.mkdir()
+                sync(self._folder.parent)
             for entry in list(os.scandir(self._folder)):
                 if entry.name in wanted:
                     self._sizes[entry.name] = entry.stat().st_size
@@ -73,7 +75,7 @@ class MediaSpool:
                     file.flush()
                     os.fsync(file.fileno())
                 part.replace(self._folder / name)
-                _sync(self._folder)
+                sync(self._folder)
             except OSError:
                 with suppress(OSError):
                     part.unlink(missing_ok=True)
@@ -102,52 +104,6 @@ class MediaSpool:
                 (self._folder / name).unlink(missing_ok=True)
 
 
-class Pictures:
-    """The spool, and how many waiting entries name each picture of it: two may show the same."""
-
-    def __init__(self, spool: MediaSpool) -> None:
-        self.spool = spool
-        self._named: Counter[str] = Counter()
-        self._swept = False
-
-    def begin(self, bodies: Iterable[bytes]) -> None:
-        """With what waits in the media lane; a folder that cannot be used is tried again with the next picture."""
-        self._named = Counter(name for body in bodies if (name := named_in(body)) is not None)
-        self._swept = False
-        try:
-            self._sweep()
-        except StorageError as err:
-            _LOG.warning("pictures cannot be kept: %s", err)
-
-    def size_of(self, body: bytes) -> int:
-        """Bytes on disk of the picture that this body names."""
-        return self.spool.size(named_in(body) or "")
-
-    def lacking(self, jpeg: bytes) -> int:
-        """By how many bytes the budget would be exceeded."""
-        if self.spool.size(name_of(jpeg)):
-            return 0
-        return max(0, self.spool.used_bytes + len(jpeg) - self.spool.max_bytes)
-
-    def put(self, jpeg: bytes) -> None:
-        """For one entry that will be written, or let go. Raises: StorageError."""
-        if not self._swept:
-            self._sweep()
-        self._named[self.spool.put(jpeg)] += 1
-
-    def let_go(self, bodies: Iterable[bytes]) -> None:
-        """Of entries that a commit has confirmed or dropped, or that were refused."""
-        for name in filter(None, map(named_in, bodies)):
-            self._named[name] -= 1
-            if self._named[name] <= 0:
-                del self._named[name]
-                self.spool.remove(name)
-
-    def _sweep(self) -> None:
-        self.spool.sweep(self._named)
-        self._swept = True
-
-
 @contextmanager
 def _in_our_words(folder: Path) -> Iterator[None]:
     try:
@@ -155,11 +111,3 @@ def _in_our_words(folder: Path) -> Iterator[None]:
     except OSError as err:
         kind = StorageFullError if err.errno in _FULL else StorageError
         raise kind(f"{folder}: {err.strerror}", hint=_HINT) from err
-
-
-def _sync(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

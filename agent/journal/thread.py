@@ -16,7 +16,9 @@ from typing import Any
 
 from agent.events import Lane
 from agent.journal.answers import Answer, Carried, answer
+from agent.journal.check import Check
 from agent.journal.database import DamagedError, Database, StorageError, StorageFullError
+from agent.journal.disk import Disk
 from agent.journal.entry import (
     Birth,
     Bodies,
@@ -29,11 +31,13 @@ from agent.journal.entry import (
     Storing,
 )
 from agent.journal.inbox import Confirmation, Inbox, Picture, PictureQuestion, Question, Report, Waiting
-from agent.journal.opening import FolderLock, Opened, mark_damaged, open_store
-from agent.journal.renewal import renew
-from agent.journal.spool import MediaSpool, Pictures
+from agent.journal.opening import FILE, FolderLock, Opened, open_store
+from agent.journal.pictures import Pictures
+from agent.journal.quarantine import mark_damaged
+from agent.journal.renewal import Renewal, renew
+from agent.journal.spool import MediaSpool
 from agent.journal.store import RESERVED, Store
-from drivers.base import Backoff, Clock, ConfigError
+from drivers.base import Clock, ConfigError
 
 _LOG = logging.getLogger(__name__)
 
@@ -49,7 +53,6 @@ SWITCH_S = 0.0001
 1 to 5 ms never grants the lock to the thread, which gives it up at every step of SQLite: 40 s for one commit, measured.
 """
 
-_MEDIA_HINT = "Restore the link to the centre, or raise storage.media_mb."
 _FULL_HINT = "Restore the link to the centre, or give the journal more room (storage.max_mb)."
 
 
@@ -66,15 +69,17 @@ class JournalThread:
         self._bodies = bodies
         self._report = report
         self.inbox = Inbox()
-        self._refusal: StorageError | None = None
+        self._disk = Disk(clock)
         self._no_room = ""
         self._refused = 0
-        self._backoff = Backoff(first_s=0.25, ceiling_s=5.0)
-        self._retry_at = 0.0
+        self._telemetry_due: float | None = None
         self._drafts: list[Waiting] = []
         self._confirmations: list[Confirmation] = []
         self._questions: list[Question | PictureQuestion] = []
         self._pictures = Pictures(MediaSpool(folder / "media", limits.media_bytes))
+        self._former: Store | None = None
+        """What was last opened or renewed."""
+        self._check: Check | None = None
         self._thread: threading.Thread
 
     # ------------------------------------------------------------ called by the loop
@@ -107,6 +112,27 @@ class JournalThread:
         with Carried(loop, ended):
             self._live(loop, opened, patient)
 
+    def _live(self, loop: AbstractEventLoop, opened: "Future[Birth]", patient: bool) -> None:
+        """Raises: ConfigError when it cannot open; anything else later is a bug or damage."""
+        while (ready := self._open(loop, patient or opened.done())) is not None:
+            lock, found = ready
+            clean = False
+            try:
+                try:
+                    self._begin(loop, opened, found)
+                    if self._serve(loop, found.database, found.store):
+                        clean = self._check is None or self._check.passed
+                        return
+                except DamagedError as err:
+                    mark_damaged(self._folder, str(err))
+                    raise
+                finally:
+                    if self._check is not None:
+                        self._check.stop()
+                    found.database.close()
+            finally:
+                lock.release(clean=clean)
+
     def _open(self, loop: AbstractEventLoop, patient: bool) -> tuple[FolderLock, Opened] | None:
         """None when it was closed before the disk let us. Raises: ConfigError."""
         while True:
@@ -117,77 +143,100 @@ class JournalThread:
                     raise ConfigError(str(err), hint=err.hint) from err
                 self._fail(loop, err)
             with self.inbox.changed:
-                wait_s = max(0.0, self._retry_at - self._clock.mono_s())
-                if self.inbox.changed.wait_for(lambda: self.inbox.closing, wait_s):
+                if self.inbox.changed.wait_for(lambda: self.inbox.closing, self._disk.wait_s()):
                     return None
 
     def _open_once(self) -> tuple[FolderLock, Opened]:
+        if self._former is not None and not (self._folder / FILE).exists():
+            hint = "Bring the disk back; a restart begins a new journal."
+            raise StorageError(f"journal {self._folder / FILE} is gone", hint=hint)
         lock = FolderLock(self._folder)
         with ExitStack() as stack:
             stack.callback(lock.release, clean=False)
-            found = open_store(self._folder, self._limits, self._bodies, self._name_of_now, clean=lock.clean)
+            if not lock.fresh:
+                lock.opened()
+            found = open_store(
+                self._folder, self._limits, self._bodies, self._name_of_now, clean=lock.clean, fresh=lock.fresh
+            )
+            stack.callback(found.database.close)
+            if lock.fresh:
+                lock.opened()
             stack.pop_all()
         return lock, found
 
-    def _live(self, loop: AbstractEventLoop, opened: "Future[Birth]", patient: bool) -> None:
-        """Raises: ConfigError when it cannot open; anything else later is a bug or damage."""
-        ready = self._open(loop, patient)
-        if ready is None:
-            return
-        lock, found = ready
-        self._recover()
-        clean = False
-        try:
-            found.store.in_flight = self.in_flight
-            self._pictures.begin(found.store.pictured())
-            try:
-                self._send(loop, found.store.states())
-                loop.call_soon_threadsafe(answer(opened, found.birth))
-                self._serve(loop, found.database, found.store)
-                clean = True
-            except DamagedError as err:
-                mark_damaged(self._folder, str(err))
-                raise
-            finally:
-                found.database.close()
-        finally:
-            lock.release(clean=clean)
+    def _begin(self, loop: AbstractEventLoop, opened: "Future[Birth]", found: Opened) -> None:
+        """With a store just opened: for the first time, or because another file stood under its name."""
+        former, store = self._former, found.store
+        store.in_flight = self.in_flight
+        self._pictures.begin([*store.pictured(), *(d.body for d, _ in self._drafts if d.lane is Lane.MEDIA)])
+        self._check = Check(found.database.path, self.inbox.found_damage) if found.unchecked else None
+        if self._check is not None:
+            self._check.start()
+        self._disk.takes()
+        if former is None:
+            self._send(loop, store.states())
+            loop.call_soon_threadsafe(answer(opened, found.birth))
+        elif former.epoch != store.epoch:
+            self._send(loop, store.states(), birth=found.birth)
+        elif former.states() != store.states():
+            self.inbox.renew(Renewal("the file came back in another state than it went", {}, Future(loop=loop)))
+        self._former = store
 
-    def _serve(self, loop: AbstractEventLoop, database: Database, store: Store) -> None:
+    def _serve(self, loop: AbstractEventLoop, database: Database, store: Store) -> bool:
+        """Until it is closed, or False: another file stands under the name of ours, and is to be opened."""
         while True:
             self._take(idle=not store.untidy(self._today()))
             closing = self.inbox.closing
+            if self.inbox.damage:
+                raise DamagedError(self.inbox.damage)
+            due = closing or not self._disk.wait_s()
+            if self._disk.refusal is not None and due and database.moved():
+                return closing
             if self.inbox.renewals:
-                store = self._renew(loop, database, store)
+                self._former = store = self._renew(loop, database, store)
             if self._questions:
                 self._answer_questions(loop, store)
             while self.inbox.pictures:
                 self._take_picture(loop, store, self.inbox.pictures.popleft())
-            if self._refusal is None or closing or self._clock.mono_s() >= self._retry_at:
+            if due:
                 if self._drafts or self._confirmations:
                     self._round(loop, store)
                 elif not closing and store.untidy(today := self._today()):
                     self._tidy(loop, store, today)
-            if closing and (self._refusal is not None or not (self._drafts or self.inbox.holds_work())):
-                return
+            if closing and (self._disk.refusal is not None or not (self._drafts or self.inbox.holds_work())):
+                return True
 
     def _take(self, *, idle: bool) -> None:
-        """Wait for work; fill the round with what waits, up to a batch, and take the questions."""
+        """Wait for work; fill the round with what waits, up to a batch, and take the questions.
+
+        Telemetry alone may wait for company: it goes with the next round of anything else, or when its time is up.
+        """
         inbox = self.inbox
         with inbox.changed:
-            if self._refusal is not None:
+            if self._disk.refusal is not None:
                 inbox.changed.wait_for(lambda: inbox.questions or inbox.closing, POLL_S)
-            elif idle:
-                inbox.changed.wait_for(lambda: inbox.holds_work() or self._drafts or inbox.closing, IDLE_S)
-            if not self._drafts:
-                size = 0
-                while inbox.drafts and len(self._drafts) < BATCH_ROWS and size < BATCH_BYTES:
-                    size += len(inbox.drafts[0][0].body)
-                    self._drafts.append(inbox.drafts.popleft())
+            elif idle and not self._drafts:
+                due = self._telemetry_due
+                wait_s = IDLE_S if due is None else max(0.0, due - self._clock.mono_s())
+                inbox.changed.wait_for(lambda: inbox.presses() or (due is None and inbox.drafts), wait_s)
+            if not self._drafts and not self._lingers():
+                self._drafts = inbox.take(BATCH_ROWS, BATCH_BYTES)
             self._confirmations.extend(inbox.confirmations)
             inbox.confirmations.clear()
             self._questions.extend(inbox.questions)
             inbox.questions.clear()
+
+    def _lingers(self) -> bool:
+        if not self.inbox.drafts or self.inbox.commits():
+            self._telemetry_due = None
+            return False
+        now_s = self._clock.mono_s()
+        if self._telemetry_due is None:
+            self._telemetry_due = now_s + self._limits.telemetry_wait_s
+        if now_s < self._telemetry_due:
+            return True
+        self._telemetry_due = None
+        return False
 
     def _answer_questions(self, loop: AbstractEventLoop, store: Store) -> None:
         self.round_began_s = self._clock.mono_s()
@@ -195,7 +244,7 @@ class JournalThread:
         try:
             for question in self._questions:
                 if isinstance(question, PictureQuestion):
-                    answers.append(answer(question.done, self._pictures.spool.read(question.name)))
+                    answers.append(answer(question.done, self._pictures.read(question.name)))
                 else:
                     found = store.peek(question.lane, question.after, question.limit, question.max_bytes)
                     answers.append(answer(question.done, found))
@@ -209,37 +258,15 @@ class JournalThread:
         """The file first, then its entry among the drafts. What the disk refuses is refused at once."""
         self.round_began_s = self._clock.mono_s()
         try:
-            if self._refusal is not None:
-                raise self._refusal
-            self._keep(store, picture.jpeg)
+            if self._disk.refusal is not None:
+                raise self._disk.refusal
+            self._pictures.keep(store, picture.jpeg)
         except (StorageError, RefusedError) as err:
             self._refused += 1
             refusal = RefusedError(f"a picture is not kept: {err}", hint=err.hint)
             self._send(loop, store.states(), [answer(picture.done, refusal)], settled=1)
             return
         self._drafts.append((picture.draft, picture.done))
-
-    def _keep(self, store: Store, jpeg: bytes) -> None:
-        """Within the budget, and on a full disk in place of the oldest. Raises: StorageError, RefusedError."""
-        self._make_room_for(store, self._pictures.lacking(jpeg))
-        try:
-            self._pictures.put(jpeg)
-        except StorageFullError:
-            self._make_room_for(store, len(jpeg))
-            self._pictures.put(jpeg)
-
-    def _make_room_for(self, store: Store, wanted: int) -> None:
-        """By chunks, for each is a tombstone; files go only after the commit that declares them given up."""
-        spool = self._pictures.spool
-        need, aim = spool.used_bytes - wanted, spool.used_bytes - max(wanted, spool.max_bytes // 32)
-        while wanted and spool.used_bytes > max(0, aim):
-            with store.transaction():
-                found = store.give_up_pictures(self._pictures.size_of, spool.used_bytes - aim)
-            self._pictures.let_go(store.let_go)
-            if not found:
-                break
-        if spool.used_bytes > need:
-            raise RefusedError("no older one may be dropped for it", hint=_MEDIA_HINT)
 
     def _round(self, loop: AbstractEventLoop, store: Store) -> None:
         """One transaction; when the disk is full, once more with a chunk given up for it."""
@@ -255,7 +282,7 @@ class JournalThread:
         settled = len(self._drafts)
         self._drafts.clear()
         self._confirmations.clear()
-        self._recover()
+        self._disk.takes()
         self._send(loop, store.states(), answers, settled, written)
 
     def _commit(self, store: Store, room_for: str) -> tuple[list[Answer], tuple[Entry, ...]]:
@@ -291,7 +318,7 @@ class JournalThread:
             return store
         self.inbox.renewals.popleft()
         fresh.in_flight = self.in_flight
-        self._recover()
+        self._disk.takes()
         self._send(loop, fresh.states(), [answer(asked.done, birth)], birth=birth)
         return fresh
 
@@ -303,30 +330,19 @@ class JournalThread:
         except StorageError as err:
             self._fail(loop, err)
             return
-        self._recover()
+        self._disk.takes()
         self._send(loop, store.states())
 
     def _fail(self, loop: AbstractEventLoop, err: StorageError, answers: Sequence[Answer] = ()) -> None:
         """Keep everything and try again later."""
-        if self._refusal is None:
-            _LOG.error("journal: the disk refuses, events wait in memory: %s", err)
-        self._refusal = err
-        self._retry_at = self._clock.mono_s() + self._backoff.next_s()
+        self._disk.refuses(err)
         self._send(loop, None, answers)
 
-    def _recover(self) -> None:
-        if self._refusal is not None:
-            _LOG.info("journal: the disk takes entries again")
-            self._refusal = None
-            self._backoff.reset()
-
     def _health(self) -> Health:
-        if self._refusal is not None:
-            state = Storing.FULL if isinstance(self._refusal, StorageFullError) else Storing.FAILING
-            return Health(state, str(self._refusal), self._refusal.hint, self._refused)
-        if self._no_room:
+        troubled = self._disk.health(self._refused)
+        if troubled is None and self._no_room:
             return Health(Storing.FULL, self._no_room, _FULL_HINT, self._refused)
-        return Health(refused=self._refused)
+        return troubled or Health(refused=self._refused)
 
     def _send(
         self,

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Final
 
 from agent.contract import MAX_MESSAGE_BYTES, Online, Presence, Topics, batch_payload, event_payload
-from agent.events import Kind, Lane
+from agent.events import Lane
 from agent.journal import Birth, Journal
 from agent.settings import Centre, Confirm, Protocol
 from agent.uplink.dial import SLOW, Cause, LinkDownError, Target
@@ -98,7 +98,7 @@ class Uplink:
         self._stop_by: float | None = None
         self._progress_s = self._up_s = 0.0
         self._sent_s = 0.0
-        self._topic_cache: dict[tuple[Lane, Kind], str] = {}
+        self._topic_cache: dict[tuple[Lane, str], str] = {}
 
     async def run(self) -> None:
         """Until `stop`, or until cancelled: then the broker says offline by the will."""
@@ -333,7 +333,7 @@ class Uplink:
         if not self._schedule.in_flight:
             self._progress_s = now
 
-    def _topic(self, lane: Lane, kind: Kind) -> str:
+    def _topic(self, lane: Lane, kind: str) -> str:
         topic = self._topic_cache.get((lane, kind))
         if topic is None:
             topic = self._topic_cache[lane, kind] = self._topics.event(lane, kind)
