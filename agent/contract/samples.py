@@ -1,0 +1,158 @@
+"""One message of each sort, made by the code that makes the real ones; the published documents show them."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from agent.contract.bodies import event_body, reading_body
+from agent.contract.messages import (
+    DeviceMessage,
+    Document,
+    LaneReceipt,
+    LaneStatus,
+    Online,
+    Outcome,
+    PointMessage,
+    Presence,
+    Receipt,
+    Rejected,
+    Request,
+    RequestReply,
+    Span,
+    StatusMessage,
+)
+from agent.contract.payloads import batch_payload, event_payload
+from agent.contract.text import rfc3339, uptime
+from agent.contract.topics import Suffix, Topics
+from agent.events import CATALOGUE, Event, Kind, Lane
+from agent.settings import Gateway, Name
+from drivers.base import DeviceId, DeviceState, PointId, Reading
+
+GATEWAY: Final = Gateway(
+    id="gh-demo01",
+    city="610200",
+    county="610202",
+    street="610202001",
+    community="610202001001",
+    name=Name(zh="示范小区", en="Demonstration compound"),
+    grid="610202001001-03",
+)
+TOPICS: Final = Topics.of(GATEWAY)
+BOOT: Final = "0b7b6f1e-2222-4c6e-9f6c-222222222222"
+EPOCH: Final = "6f1c2f0e-6c5b-4a51-8a34-111111111111"
+AT: Final = datetime(2026, 3, 1, 8, 30, 15, 250_000, tzinfo=UTC)
+MONO_S: Final = 3_725.5
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    topic: str
+    payload: bytes
+
+
+def digest(text: str) -> bytes:
+    """Stands for the chain value of an entry; a real chain is in the README of the journal."""
+    return hashlib.sha256(text.encode()).digest()
+
+
+def up(suffix: Suffix, document: Document, **levels: str) -> Sample:
+    return Sample(TOPICS.up(suffix.filled(**levels)), document.payload())
+
+
+def down(suffix: Suffix, document: Document, **levels: str) -> Sample:
+    return Sample(TOPICS.down(suffix.filled(**levels)), document.payload())
+
+
+def presence() -> Iterator[Sample]:
+    for state, stopped in ((Online.ONLINE, False), (Online.OFFLINE, True)):
+        yield up(Suffix.PRESENCE, Presence(gateway=GATEWAY.id, state=state, boot=BOOT, stopped=stopped))
+
+
+def status() -> Iterator[Sample]:
+    lanes = {
+        lane: LaneStatus(last=last, confirmed=confirmed, oldest=1, digest=digest(lane).hex())
+        for lane, last, confirmed in ((Lane.ALARM, 17, 16), (Lane.ACCESS, 204, 204))
+    }
+    yield up(
+        Suffix.STATUS,
+        StatusMessage(
+            gateway=GATEWAY.id,
+            version="0.1.0",
+            boot=BOOT,
+            epoch=EPOCH,
+            uptime=uptime(MONO_S),
+            time=rfc3339(AT),
+            configuration=digest("configuration").hex(),
+            name=GATEWAY.name,
+            grid=GATEWAY.grid,
+            lanes=lanes,
+            receipt_counter=41,
+        ),
+    )
+
+
+def event(kind: Kind) -> Iterator[Sample]:
+    """The event of one kind, as the first entry of its lane."""
+    if kind is Kind.READINGS:
+        yield from readings()
+        return
+    info = CATALOGUE[kind]
+    happened = Event(kind, "north-gate", MONO_S, {})
+    body = event_body(happened, boot=BOOT, at=AT, name=Name(zh="北门", en="North gate"), grid=GATEWAY.grid)
+    payload = event_payload(GATEWAY.id, EPOCH, info.lane, 1, digest(kind), body)
+    yield Sample(TOPICS.event(info.lane, kind), payload)
+
+
+def readings() -> Iterator[Sample]:
+    bodies = [
+        reading_body(Reading(DeviceId("pump-room"), PointId("temperature"), value, mono_s), "°C", boot=BOOT, at=AT)
+        for value, mono_s in ((21.5, MONO_S - 10), (21.75, MONO_S))
+    ]
+    payload = batch_payload(GATEWAY.id, EPOCH, 1, bodies, digest("readings"))
+    yield Sample(TOPICS.event(Lane.TELEMETRY, Kind.READINGS), payload)
+
+
+def device() -> Iterator[Sample]:
+    yield up(
+        Suffix.DEVICE,
+        DeviceMessage(
+            device="pump-room",
+            state=DeviceState.OK,
+            boot=BOOT,
+            uptime=uptime(MONO_S),
+            points={"temperature": PointMessage(value=21.75, unit="°C", uptime=uptime(MONO_S))},
+        ),
+        device="pump-room",
+    )
+
+
+def request_reply() -> Iterator[Sample]:
+    yield up(
+        Suffix.REPLY,
+        RequestReply(
+            id="r-1",
+            gateway=GATEWAY.id,
+            epoch=EPOCH,
+            outcome=Outcome.ANSWERED,
+            lane=Lane.ACCESS,
+            first=3,
+            last=9,
+            gone=(Span(first=3, last=5),),
+        ),
+        request="r-1",
+    )
+
+
+def receipt() -> Iterator[Sample]:
+    rejected = (Rejected(sequence=12, reason="no such kind"),)
+    lanes = {
+        Lane.ALARM: LaneReceipt(upto=16, digest=digest("alarm/16").hex()),
+        Lane.ACCESS: LaneReceipt(upto=204, digest=digest("access/204").hex(), rejected=rejected),
+    }
+    yield down(Suffix.RECEIPT, Receipt(gateway=GATEWAY.id, epoch=EPOCH, counter=42, lanes=lanes))
+
+
+def request() -> Iterator[Sample]:
+    yield down(Suffix.REQUEST, Request(id="r-1", epoch=EPOCH, lane=Lane.ACCESS, first=3, last=9))

@@ -1,0 +1,34 @@
+"""The list of messages is closed and true: topics, models and samples belong together."""
+
+import re
+
+import pytest
+
+from agent.contract import Suffix, samples
+from agent.contract.table import MESSAGES, Direction, MessageType
+from agent.events import CATALOGUE, Kind
+
+
+def fits(suffix: Suffix, topic: str, direction: Direction) -> bool:
+    root = f"gatehouse/1/{direction}/{samples.TOPICS.path}/"
+    pattern = re.sub(r"\\\{\w+\\\}", "[^/+#]+", re.escape(suffix))
+    return re.fullmatch(re.escape(root) + pattern, topic) is not None
+
+
+def test_every_topic_is_in_the_list_once() -> None:
+    assert len({message.name for message in MESSAGES}) == len(MESSAGES)
+    assert {message.suffix for message in MESSAGES} | {Suffix.EVENT} == set(Suffix)
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: message.name)
+def test_every_sample_has_its_topic_and_reads_back(message: MessageType) -> None:
+    for sample in message.samples():
+        assert fits(message.suffix, sample.topic, message.direction)
+        assert message.model.model_validate_json(sample.payload).payload() == sample.payload
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_kind_has_a_sample_below_its_lane(kind: Kind) -> None:
+    (sample,) = samples.event(kind)
+    assert fits(Suffix.EVENT, sample.topic, Direction.UP)
+    assert sample.topic.endswith(f"/event/{CATALOGUE[kind].lane}/{kind}")
