@@ -7,11 +7,8 @@ from drivers.base import Clock
 from drivers.line import Line, SerialLine
 from drivers.osdp.config import OsdpBus
 from drivers.osdp.frames import MAX_LENGTH, Deframer, Frame, missing
-from drivers.osdp.outage import light_s
+from drivers.osdp.outage import TIMEOUT_S, light_s
 from drivers.osdp.reader import ReaderLink
-
-TIMEOUT_S = 0.2
-"""The standard's longest time to the first byte of a reply."""
 
 _FULL_TRIES = 2  # of a command, that wait for the whole time-out
 _GAP_BYTES = 2  # the line is idle so long before each command, for converters to notice
@@ -58,7 +55,8 @@ class Bus:
         gap_s = self._idle_s + _GAP_BYTES * self._byte_s - self._clock.mono_s()
         if gap_s > 0:
             await self._clock.sleep(gap_s)
-        self._line.clear()
+        for late in self._deframer.feed(self._line.take()):
+            self._overheard(late)
         self._deframer.clear()
         self._line.write(wire)
         sent_s = self._clock.mono_s() + len(wire) * self._byte_s

@@ -24,10 +24,11 @@ from drivers.base import (
     Status,
 )
 from drivers.line import Line
-from drivers.osdp.bus import TIMEOUT_S, Bus, OpenLine, open_serial
+from drivers.osdp.bus import Bus, OpenLine, open_serial
 from drivers.osdp.config import OsdpBus, OsdpReader, SecureChannel
 from drivers.osdp.frames import Frame
 from drivers.osdp.keys import promote, read_keys
+from drivers.osdp.outage import TIMEOUT_S
 from drivers.osdp.reader import Phase, ReaderLink
 
 _FEEDBACK = 2  # commands to each reader in a cycle, such as LED and buzzer
@@ -150,9 +151,14 @@ class OsdpControlPanel:
             return
         self._probed += 1
         link = due[self._probed % len(due)]
-        await bus.exchange(link, link.outgoing(), TIMEOUT_S if link.outage.full_wait(now) else bus.light_s)
+        alone = not any(other.phase is not Phase.OFFLINE for other in self._in_service())
+        full = alone or link.outage.full_wait(now)
+        await bus.exchange(link, link.outgoing(), TIMEOUT_S if full else bus.light_s)
         if link.phase is not Phase.OFFLINE:
             await self._turn(bus, link)
+        elif link.silent:
+            tried_s = self._clock.mono_s()
+            link.retry_s = link.outage.tried(tried_s, 0.0 if alone else tried_s - now, full=full)
 
     async def _pause(self, bus: Bus, until_s: float) -> None:
         """Rest until the next cycle; feedback that comes meanwhile goes out at once."""

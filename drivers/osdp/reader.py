@@ -22,7 +22,7 @@ from drivers.osdp.config import OsdpReader, SecureChannel
 from drivers.osdp.feedback import Feedback
 from drivers.osdp.frames import Block, Frame, encode
 from drivers.osdp.messages import Capability, Cmd, Command, Nak, Reply
-from drivers.osdp.outage import Outage
+from drivers.osdp.outage import TRY_S, Outage
 from drivers.osdp.points import Points
 from drivers.osdp.secure import SCBK_D, Mismatch, SecureSession
 from drivers.osdp.trust import Trust
@@ -187,7 +187,7 @@ class ReaderLink:
             if self._sent is not None and self._sent.tries < TRIES:
                 return
             self.outage.begins(now)
-        self._restart(self.outage.next_try_s(now))
+        self._restart(now + TRY_S)
         if self.outage.misses >= _SILENT_TRIES:
             self.report(DeviceState.FAULT, now, "no answer", _SILENT)
 

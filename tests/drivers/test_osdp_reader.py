@@ -8,7 +8,7 @@ from drivers.base import Card, Cue, DeviceFault, DeviceState, Reading, Report, S
 from drivers.osdp.config import OsdpReader, SecureChannel
 from drivers.osdp.frames import Block, Frame, decode
 from drivers.osdp.messages import Cmd, Nak, Reply
-from drivers.osdp.outage import TRY_S
+from drivers.osdp.outage import Outage
 from drivers.osdp.reader import TRIES, Phase, ReaderLink
 from drivers.osdp.secure import SCBK_D, SecureSession
 from drivers.osdp.trust import AUTH_FAILURES
@@ -151,35 +151,57 @@ def test_a_reader_that_stops_answering_is_a_fault_after_its_last_try() -> None:
     assert bench.link.phase is Phase.OFFLINE
 
 
-def dead(bench: Bench, seconds: float) -> list[float]:
-    """Let tries fail for so long; returns when they waited in full."""
-    full, end = [], bench.now + seconds
-    while bench.now < end:
-        bench.now = max(bench.now, bench.link.retry_s)
-        bench.link.outgoing()
-        if bench.link.outage.full_wait(bench.now):
-            full.append(bench.now)
-        bench.link.missed(bench.now)
-        assert bench.link.retry_s - bench.now == pytest.approx(TRY_S)
-    return full
+LIGHT_S = 0.026
+FULL_S = 0.209
+"""What a try costs the others at 9600 baud, with its command."""
 
 
-def test_a_dead_reader_may_cost_a_full_time_out_every_five_seconds_only() -> None:
-    bench = Bench()
-    full = dead(bench, 60)
-    assert len(full) > 8
+def dead(outage: Outage, begun: float, seconds: float) -> list[tuple[float, bool]]:
+    """Let tries fail for so long; returns the moment of each, and whether it waited in full."""
+    tries, now = [], begun
+    while now < begun + seconds:
+        full = outage.full_wait(now)
+        tries.append((now, full))
+        now = outage.tried(now + (spent := FULL_S if full else LIGHT_S), spent, full=full)
+    return tries
+
+
+@pytest.mark.parametrize("prompt", [True, False, None])
+def test_a_dead_reader_costs_the_others_one_time_out_in_five_seconds(prompt: bool | None) -> None:
+    outage = Outage()
+    outage.prompt = prompt
+    outage.begins(100.0)
+    tries = dead(outage, 100.0, 300)
+    full = [at for at, full in tries if full]
+    assert sum(FULL_S if full else LIGHT_S for _, full in tries) <= 300 / 5 * 0.2 + FULL_S
+    assert len(full) >= 2
     assert all(second - first >= 5 for first, second in itertools.pairwise(full))
-    assert len(bench.reports) == 1
 
 
-def test_a_prompt_reader_that_fell_silent_costs_light_tries_and_a_late_one_is_waited_for() -> None:
+@pytest.mark.parametrize("prompt", [True, None])
+def test_a_reader_not_known_to_be_late_is_tried_all_the_time(prompt: bool | None) -> None:
+    outage = Outage()
+    outage.prompt = prompt
+    outage.begins(100.0)
+    tries = [at for at, _ in dead(outage, 100.0, 300)]
+    assert max(second - first for first, second in itertools.pairwise(tries)) < 0.9
+
+
+def test_a_late_reader_is_waited_for_in_full_every_five_seconds() -> None:
+    outage = Outage()
+    outage.prompt = False
+    outage.begins(100.0)
+    full = [at for at, full in dead(outage, 100.0, 60) if full]
+    assert max(second - first for first, second in itertools.pairwise(full)) < 5.5
+
+
+def test_a_reader_that_is_overheard_is_waited_for_in_full_at_once() -> None:
     bench = Bench()
     bench.connect()
     bench.link.outage.answered(prompt=True)
     for _ in range(TRIES):
         bench.link.outgoing()
         bench.link.missed(bench.now)
-    assert len(dead(bench, 29)) == 0
     bench.link.overheard(Frame(6, 0, Reply.PDID, PDID, reply=True), bench.now)
     assert not bench.link.outage.full_wait(bench.now)
     bench.link.overheard(Frame(5, 0, Reply.PDID, PDID, reply=True), bench.now)
