@@ -1,10 +1,10 @@
 """One TOML file describes a compound; `load` gives frozen models, or every reason why not."""
 
+from agent.settings.cameras import Camera, Privacy, Runtime, Vision, Zone
 from agent.settings.load import Inspection, inspect, load
 from agent.settings.models import (
     Access,
     AreaCode,
-    Camera,
     Centre,
     Confirm,
     Day,
@@ -14,23 +14,19 @@ from agent.settings.models import (
     Gateway,
     GatewayId,
     Holiday,
-    Name,
     NoClock,
     PinMode,
-    Privacy,
     Protocol,
     Relock,
     Run,
-    Runtime,
     Schedule,
     Sensor,
     SensorKind,
     Settings,
     Storage,
-    Vision,
     Window,
-    Zone,
 )
+from agent.settings.names import Name
 from agent.settings.problems import Problem, SettingsError
 from agent.settings.report import check_report
 from agent.settings.schema import schema_text

@@ -2,26 +2,18 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from agent.events import Kind
-from agent.observations import Label
+from agent.settings.cameras import Camera, Privacy, Vision
+from agent.settings.names import Name
 from drivers.base import ClockTrust, Confined, Slug
-from drivers.camera import CameraSource
 from drivers.gpio import GpioChip
 from drivers.modbus import ModbusBus
 from drivers.osdp.config import OsdpBus
 from drivers.wiegand.config import WiegandBus
-
-
-class Name(Confined):
-    """A name people read, in both languages."""
-
-    zh: Annotated[str, Field(min_length=1, max_length=60)]
-    en: Annotated[str, Field(min_length=1, max_length=60)]
-
 
 AreaCode = Annotated[str, Field(pattern=r"^[0-9A-Za-z]{4,12}$")]
 GatewayId = Annotated[str, Field(pattern=r"^gh-[0-9a-z]{4,32}$")]
@@ -106,6 +98,8 @@ class Door(Confined):
     """Doors of one area share their anti-passback; left out, the door is an area of its own."""
     anti_passback_s: Annotated[float, Field(ge=0, le=86400)] = 0.0
     """A card that has passed is refused for this long; 0: never."""
+    camera: Slug | None = None
+    """Camera that sees the door."""
     pin: PinMode = PinMode.NONE
     pin_timeout_s: Annotated[float, Field(ge=3, le=60)] = 15.0
     max_wrong: Annotated[int, Field(ge=1, le=20)] = 5
@@ -176,46 +170,9 @@ class Sensor(Confined):
     below: float | None = None
     hysteresis: Annotated[float, Field(ge=0)] = 0.0
     for_s: Annotated[float, Field(ge=0, le=3600)] = 0.0
+    camera: Slug | None = None
+    """Camera that sees what the sensor watches."""
     grid: str | None = None
-
-
-class Zone(Confined):
-    """A polygon in pixels of the camera's picture, in which a thing may not stand for `at_least_s`."""
-
-    id: Slug
-    name: Name
-    polygon: Annotated[tuple[tuple[float, float], ...], Field(min_length=3)]
-    labels: Annotated[tuple[Label, ...], Field(min_length=1)] = (Label.PERSON,)
-    at_least_s: Annotated[float, Field(ge=0, le=3600)] = 2.0
-    grid: str | None = None
-
-
-class Camera(CameraSource):
-    """`purpose`, `owner` and `sign` are the declarations State Council Order 799 asks of every public camera."""
-
-    name: Name
-    purpose: Annotated[str, Field(min_length=1)]
-    owner: Annotated[str, Field(min_length=1)]
-    sign: Annotated[str, Field(min_length=1)]
-    """Where the sign that announces the camera hangs."""
-    zones: tuple[Zone, ...] = ()
-    privacy: tuple[Annotated[tuple[tuple[float, float], ...], Field(min_length=3)], ...] = ()
-    """Polygons blacked out before anything looks at the picture."""
-
-
-class Runtime(StrEnum):
-    AUTO = "auto"  # LiteRT where it is installed, else tflite-runtime
-    LITERT = "litert"
-    TFLITE = "tflite-runtime"
-
-
-class Vision(Confined):
-    model: Slug = "nanodet-416-fp16"
-    runtime: Runtime = Runtime.AUTO
-    threads: Annotated[int, Field(ge=1, le=4)] = 1
-    min_score: Annotated[float, Field(gt=0, lt=1)] = 0.4
-    infer_every_s: Annotated[float, Field(ge=0, le=10)] = 0.4
-    """At most one inference per camera in this time while something moves."""
 
 
 class Confirm(StrEnum):
@@ -259,12 +216,6 @@ class Storage(Confined):
 class Access(Confined):
     credentials_file: Path | None = None
     """List written by `gatehouse card`; without it every card is denied."""
-
-
-class Privacy(Confined):
-    """What this gateway may keep of people. Snapshots come with a later release and are off."""
-
-    snapshots: Literal[False] = False
 
 
 class Run(Confined):

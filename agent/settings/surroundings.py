@@ -1,14 +1,13 @@
-"""Checks of place, cameras, centre and storage."""
+"""Checks of place, addresses of cameras, centre and storage."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
-from agent.settings.models import Camera, Centre, Confirm, Gateway, Protocol, Settings
+from agent.settings.cameras import Camera
+from agent.settings.models import Centre, Confirm, Gateway, Protocol, Settings
 from agent.settings.problems import Finding, KeyPath
 from agent.words import Words
-
-Polygon = Sequence[tuple[float, float]]
 
 _SOURCES = ("rtsp://", "rtsps://", "http://", "https://", "file:", "/dev/")
 
@@ -66,44 +65,6 @@ def _camera(camera: Camera, place: KeyPath) -> Iterator[Finding]:
                 "请将密码存入权限为 0600 的文件，并用 password_file 指定。",
             ),
         )
-    for index, zone in enumerate(camera.zones):
-        yield from _polygon(zone.polygon, camera, (*place, "zones", index, "polygon"))
-    for index, mask in enumerate(camera.privacy):
-        yield from _polygon(mask, camera, (*place, "privacy", index))
-
-
-def _polygon(polygon: Polygon, camera: Camera, place: KeyPath) -> Iterator[Finding]:
-    width, height = camera.picture.width, camera.picture.height
-    outside = next((p for p in polygon if not (0 <= p[0] <= width and 0 <= p[1] <= height)), None)
-    if outside is not None:
-        yield Finding(
-            place,
-            Words(
-                f"has the corner [{outside[0]:g}, {outside[1]:g}], outside the picture of {width} by {height}.",
-                f"顶点 [{outside[0]:g}, {outside[1]:g}] 在 {width}×{height} 的画面之外。",
-            ),
-            Words(
-                f"Keep x from 0 to {width} and y from 0 to {height}.",
-                f"x 应在 0 到 {width}，y 应在 0 到 {height} 之间。",
-            ),
-        )
-    if _flat(polygon):
-        yield Finding(
-            place,
-            Words("encloses nothing: its corners are one point or one line.", "没有面积：各顶点重合或在一条直线上。"),
-            Words(
-                "Give at least 3 different corners that are not on one line.",
-                "请给出至少 3 个不在同一直线上的不同顶点。",
-            ),
-        )
-
-
-def _flat(polygon: Polygon) -> bool:
-    """Whether all corners lie on one line."""
-    first = polygon[0]
-    far = max(polygon, key=lambda p: abs(p[0] - first[0]) + abs(p[1] - first[1]))
-    dx, dy = far[0] - first[0], far[1] - first[1]
-    return all(abs(dx * (y - first[1]) - dy * (x - first[0])) < 1e-9 for x, y in polygon)
 
 
 def _centre(centre: Centre) -> Iterator[Finding]:

@@ -104,6 +104,8 @@ MISTAKES = [
     ([("devices.+", wiegand(led={"line": 5}))], "reader-yard.led.line", "the line of gpio/east-lock"),
     ([("devices.+", wiegand(id="reader-east"))], "readers.reader-east.id", "already the id of an entry under readers"),
     ([("devices.+", wiegand(formats=[]))], "reader-yard.formats", "at least 1"),
+    ([("doors.0.camera", "cam-lane")], "doors.east-gate.camera", "Name a camera that is there: cam-fire-lane"),
+    ([("sensors.0.camera", "pump-room")], "sensors.pump-room-water.camera", "not a camera of this file"),
     ([("sensors.0.point", "pump-room/watr")], "sensors.pump-room-water.point", "are there: pump-room/water"),
     ([("sensors.0.point", "gpio/east-lock")], "sensors.pump-room-water.point", "which is an output"),
     ([("sensors.1.above", None)], "sensors.pump-room-hot.point", "no limit is given"),
@@ -196,7 +198,7 @@ def test_all_mistakes_are_reported_in_one_pass() -> None:
         [("doors.1.contact", "stairwell-1/smoke")],
         [("doors.1.reader", "reader-east")],
         [("doors.0.rex", None)],
-        [("cameras", [])],
+        [("cameras", []), ("doors.0.camera", None), ("sensors.0.camera", None)],
         [(ZONE, [[0, 0], [640, 0], [640, 360], [0, 360]])],
     ],
 )

@@ -1,0 +1,56 @@
+"""Cameras, what is watched in their pictures, the detector, and what may be kept of people."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from agent.observations import Label
+from agent.settings.names import Name
+from drivers.base import Confined, Slug
+from drivers.camera import CameraSource
+
+
+class Zone(Confined):
+    """A polygon in pixels of the camera's picture, in which a thing may not stand for `at_least_s`."""
+
+    id: Slug
+    name: Name
+    polygon: Annotated[tuple[tuple[float, float], ...], Field(min_length=3)]
+    labels: Annotated[tuple[Label, ...], Field(min_length=1)] = (Label.PERSON,)
+    at_least_s: Annotated[float, Field(ge=0, le=3600)] = 2.0
+    grid: str | None = None
+
+
+class Camera(CameraSource):
+    """`purpose`, `owner` and `sign` are the declarations State Council Order 799 asks of every public camera."""
+
+    name: Name
+    purpose: Annotated[str, Field(min_length=1)]
+    owner: Annotated[str, Field(min_length=1)]
+    sign: Annotated[str, Field(min_length=1)]
+    """Where the sign that announces the camera hangs."""
+    zones: tuple[Zone, ...] = ()
+    privacy: tuple[Annotated[tuple[tuple[float, float], ...], Field(min_length=3)], ...] = ()
+    """Polygons blacked out before anything looks at the picture."""
+
+
+class Runtime(StrEnum):
+    AUTO = "auto"  # LiteRT where it is installed, else tflite-runtime
+    LITERT = "litert"
+    TFLITE = "tflite-runtime"
+
+
+class Vision(Confined):
+    model: Slug = "nanodet-416-fp16"
+    runtime: Runtime = Runtime.AUTO
+    threads: Annotated[int, Field(ge=1, le=4)] = 1
+    min_score: Annotated[float, Field(gt=0, lt=1)] = 0.4
+    infer_every_s: Annotated[float, Field(ge=0, le=10)] = 0.4
+    """At most one inference per camera in this time while something moves."""
+
+
+class Privacy(Confined):
+    """What this gateway may keep of people. Snapshots come with a later release and are off."""
+
+    snapshots: Literal[False] = False
