@@ -17,6 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Self, assert_never
 
+from agent.audit import AUDIT_FILE, Anchor, AuditLog
 from agent.board import Board
 from agent.compound import Compound
 from agent.contract import LaneStatus, StatusMessage, Topics, rfc3339, uptime
@@ -137,6 +138,8 @@ class Agent:
         self._status = StatusServer(settings.run.folder, self.snapshot)
         note = settings.run.folder / "clock-offset"
         self._timekeeper = Timekeeper(clock, note, lambda: f"{boot}/{journal.epoch}", self._record_durably)
+        self._audit = AuditLog(settings.storage.folder / AUDIT_FILE, clock)
+        self._anchor = Anchor(self._audit, clock, self._record)
         journal.on_health(self._storing)
 
     @classmethod
@@ -168,6 +171,7 @@ class Agent:
                     core.create_task(self._watchdog(), name="watchdog"),
                     core.create_task(self._keep_time(), name="timekeeper"),
                     core.create_task(self._cards.run(self._clock), name="cards"),
+                    core.create_task(self._anchor.run(), name="audit"),
                 ]
                 await self._serve_devices(stop)
                 compound.cancel()

@@ -95,6 +95,8 @@ class Kind(StrEnum):
     AGENT_STOPPED = "agent.stopped"
     CREDENTIALS_CHANGED = "credentials.changed"
     CLOCK_OFFSET = "clock.offset"
+    AUDIT_ANCHORED = "audit.anchored"
+    AUDIT_DAMAGED = "audit.damaged"
     ACCESS_GRANTED = "access.granted"
     ACCESS_DENIED = "access.denied"
     FREE_ACCESS = "door.free"
@@ -191,6 +193,10 @@ CATALOGUE: Mapping[Kind, KindInfo] = {
     Kind.AGENT_STOPPED: KindInfo(Lane.LEDGER, Severity.INFO, "Gateway stopped", "网关停止"),
     Kind.CREDENTIALS_CHANGED: KindInfo(Lane.LEDGER, Severity.INFO, "Card list changed", "通行名单已更新"),
     Kind.CLOCK_OFFSET: KindInfo(Lane.LEDGER, Severity.INFO, "Clock set", "时钟校准"),
+    Kind.AUDIT_ANCHORED: KindInfo(Lane.LEDGER, Severity.INFO, "Head of the audit record", "审计记录校验值"),
+    Kind.AUDIT_DAMAGED: KindInfo(
+        Lane.FAULT, Severity.CRITICAL, "Audit record damaged or changed", "审计记录受损或被改动"
+    ),
     Kind.ACCESS_GRANTED: KindInfo(Lane.ACCESS, Severity.INFO, "Access granted", "准许通行", 422),
     Kind.ACCESS_DENIED: KindInfo(Lane.ACCESS, Severity.MINOR, "Access denied", "拒绝通行", 421),
     Kind.FREE_ACCESS: KindInfo(

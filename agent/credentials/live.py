@@ -4,14 +4,13 @@ A list is looked at and read in a short-lived thread, never on the loop; the new
 between two decisions. A list that cannot be read leaves the last good one in force, and is reported.
 """
 
-import asyncio
 import logging
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from agent.blocking import in_thread
 from agent.credentials.cardlist import CardList
 from agent.credentials.credential import Holds, Times
 from agent.credentials.floor import TimeFloor
@@ -83,7 +82,7 @@ class Cards:
     async def run(self, clock: Clock) -> None:
         """Look at the list every few seconds, until cancelled."""
         while True:
-            if self._take(await _in_thread(self._look)):
+            if self._take(await in_thread("cards", self._look)):
                 self.on_change()
             await clock.sleep(LOOK_EVERY_S)
 
@@ -122,24 +121,3 @@ class Cards:
         self._cards, self.problem = found, None
         _log.info("card list: version %d, %d cards", found.version, len(found))
         return True
-
-
-async def _in_thread(work: "Callable[[], CardList | ConfigError | None]") -> "CardList | ConfigError | None":
-    """A thread that hangs with its disk holds up nobody, not even the end of the process."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[CardList | ConfigError | None] = loop.create_future()
-
-    def settle(result: CardList | ConfigError | None) -> None:
-        if not done.cancelled():
-            done.set_result(result)
-
-    def run() -> None:
-        result: CardList | ConfigError | None = ConfigError("the card list could not be read", hint="see the log above")
-        try:
-            result = work()
-        finally:
-            with suppress(RuntimeError):  # the loop is gone; nobody waits any more
-                loop.call_soon_threadsafe(settle, result)
-
-    threading.Thread(target=run, name="cards", daemon=True).start()
-    return await done
