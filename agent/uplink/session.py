@@ -5,7 +5,7 @@ paho's callbacks push into a queue and wake the owner; nothing else happens insi
 """
 
 import asyncio
-import ssl
+import socket
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from agent.settings import Protocol
 from agent.uplink.dial import Cause, LinkDownError, Target, explain, refused
+from agent.uplink.wire import Wire
 from drivers.base import Clock
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class Session:
         self._keepalive_s = keepalive_s
         self._happened: deque[Happening] = deque()
         self._writing = False
+        self._wire: Wire | None = None
         five = version is Protocol.MQTT5
         self._client: Client = Client(
             CallbackAPIVersion.VERSION2,
@@ -115,9 +117,8 @@ class Session:
                 await self._dial()
         except TimeoutError as err:
             raise explain(err, self._target) from err
-        sock = self._client.socket()
-        assert sock is not None
-        asyncio.get_running_loop().add_reader(sock.fileno(), self._readable)
+        assert self._wire is not None
+        asyncio.get_running_loop().add_reader(self._wire.fileno(), self._readable)
         self.flush()
         connack = await self._connack(clock)
         if connack.code:
@@ -140,18 +141,22 @@ class Session:
 
     def flush(self) -> None:
         """Write what is queued, now as far as the socket takes it, and the rest when it is ready."""
+        wire = self._wire
+        if wire is None:
+            return
         if self._client.want_write():
             self._client.loop_write()
-        sock = self._client.socket()
-        want = sock is not None and self._client.want_write()
-        if want == self._writing or sock is None:
+        wire.flush()
+        if wire.ended:
+            self._read(wire)
+        if wire.unsent == self._writing or self._client.socket() is None:
             return
         loop = asyncio.get_running_loop()
-        if want:
-            loop.add_writer(sock.fileno(), self.flush)
+        if wire.unsent:
+            loop.add_writer(wire.fileno(), self.flush)
         else:
-            loop.remove_writer(sock.fileno())
-        self._writing = want
+            loop.remove_writer(wire.fileno())
+        self._writing = wire.unsent
 
     def tick(self) -> None:
         """Keep-alive; to be called about once a second."""
@@ -207,24 +212,23 @@ class Session:
             raise explain(error, self._target) from error
 
     def _dial_blocking(self) -> None:
-        import socket
-
         if self._target.username is not None:
             self._client.username_pw_set(self._target.username, self._target.password())
         if self._target.tls:
             self._client.tls_set_context(self._target.context())
         self._client.connect(self._target.host, self._target.port, keepalive=self._keepalive_s)
         sock = self._client.socket()
-        if isinstance(sock, socket.socket):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # an alarm does not wait for a telemetry ACK
+        assert isinstance(sock, socket.socket)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # an alarm does not wait for a telemetry ACK
+        self._wire = self._client._sock = Wire(sock)  # noqa: SLF001 - paho has no other place for it
 
     async def _connack(self, clock: Clock) -> _Connack:
         try:
             async with clock.timeout(CONNECT_TIMEOUT_S):
                 while True:
                     self._wake.clear()
-                    for happening in self.take():
-                        match happening:
+                    while self._happened:  # what came with it is the owner's
+                        match happening := self._happened.popleft():
                             case _Connack():
                                 return happening
                             case Closed():
@@ -246,10 +250,14 @@ class Session:
     # ------------------------------------------------------------ the loop's and paho's callbacks
 
     def _readable(self) -> None:
-        self._client.loop_read()
-        while isinstance(sock := self._client.socket(), ssl.SSLSocket) and sock.pending():
-            self._client.loop_read()  # decrypted bytes no longer make the descriptor readable
+        assert self._wire is not None
+        self._wire.fill()
+        self._read(self._wire)
         self.flush()
+
+    def _read(self, wire: Wire) -> None:
+        while wire.unread and self._client.socket() is not None:
+            self._client.loop_read()
 
     def _push(self, happening: Happening) -> None:
         self._happened.append(happening)
@@ -299,11 +307,8 @@ def _later(_client: "Client", _data: object, _sock: object) -> None:
 
 def _close(client: "Client") -> None:
     """Make paho find its socket closed, so that it lets go of it."""
-    import socket
-
-    sock = client.socket()
-    if isinstance(sock, socket.socket):
-        with suppress(OSError):  # the other end may have been quicker
-            sock.shutdown(socket.SHUT_RDWR)
+    wire = client.socket()
+    if isinstance(wire, Wire):
+        wire.hang_up()
     while client.socket() is not None:
         client.loop_read()
