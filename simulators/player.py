@@ -175,3 +175,5 @@ class Player:
             outcome.failed.append(f"{proof.gaps} gaps")
         if proof.broken:
             outcome.failed.append(f"{proof.broken} broken chains")
+        if proof.conflicts:
+            outcome.failed.append(f"{proof.conflicts} entries under the identity of another")

@@ -54,12 +54,14 @@ async def everything(journal: Journal, lane: Lane, after: int = 0) -> list[Entry
 Gone = dict[Lane, set[int]]
 
 
-def dropped(ledger: Iterable[Entry]) -> Gone:
-    """Sequences that tombstones declare dropped, each once."""
+def dropped(ledger: Iterable[Entry], epoch: str | None = None) -> Gone:
+    """Sequences that tombstones declare dropped, each once; those of `epoch` where it is given."""
     gone: Gone = {lane: set() for lane in Lane}
     for entry in ledger:
         if entry.kind is Kind.ENTRIES_DROPPED:
             data = json.loads(entry.body)["data"]
+            if epoch not in (None, data["epoch"]):
+                continue  # entered again from an epoch that has ended
             span = set(range(data["from"], data["to"] + 1))
             assert len(span) == data["count"]
             assert not gone[Lane(data["lane"])] & span
@@ -68,7 +70,7 @@ def dropped(ledger: Iterable[Entry]) -> Gone:
 
 
 async def declared(journal: Journal) -> Gone:
-    return dropped(await everything(journal, Lane.LEDGER))
+    return dropped(await everything(journal, Lane.LEDGER), journal.epoch)
 
 
 async def prove_whole(journal: Journal, gone: Gone | None = None) -> None:

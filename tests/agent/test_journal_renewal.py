@@ -72,6 +72,10 @@ async def test_what_was_dropped_in_the_old_epoch_stays_declared_under_its_name(t
         assert journal.lanes[Lane.TELEMETRY].last == len(kept), "numbered without a gap"
         stones = [e for e in await everything(journal, Lane.LEDGER) if e.kind is Kind.ENTRIES_DROPPED]
         assert {json.loads(stone.body)["data"]["epoch"] for stone in stones} == {old}
+        for number in range(100):
+            await journal.append(draft(Lane.TELEMETRY, number))
+        assert (await declared(journal))[Lane.TELEMETRY]
+        await prove_whole(journal)
 
 
 async def test_news_of_an_ended_epoch_confirms_nothing(tmp_path: Path) -> None:
