@@ -60,6 +60,11 @@ def _parser(first: str) -> argparse.ArgumentParser:
         from agent.card_commands import add_arguments
 
         add_arguments(card, DEFAULT_FILE, language(os.environ))
+    journal = commands.add_parser("journal", help="the event journal: status, tail, verify, export")
+    if first == "journal":
+        from agent.journal_commands import add_arguments as add_journal_arguments
+
+        add_journal_arguments(journal, DEFAULT_FILE, language(os.environ))
     models = commands.add_parser("models", help="list and verify the detection models")
     models.add_argument("do", choices=("list", "verify"))
     models.set_defaults(act=_models)

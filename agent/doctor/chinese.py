@@ -215,6 +215,22 @@ _SENTENCES = {
     "Stop the other gatehouse (systemctl stop gatehouse), or name another storage.folder.": (
         "请停止另一个 gatehouse（systemctl stop gatehouse），或指定其他 storage.folder"
     ),
+    # gatehouse journal
+    "{} has changed while it was read": "{} 在读取期间发生了变化",
+    "run it again": "请重新运行",
+    "{} cannot be read: {}": "无法读取 {}：{}",
+    "check the disk: dmesg | tail": "请检查磁盘：dmesg | tail",
+    "run it as root, or copy {} and {} to a folder you may write to": (
+        "请以 root 运行，或将 {} 和 {} 复制到可写的目录"
+    ),
+    "name the journal's file by --journal": "请用 --journal 指定日志文件",
+    "name a new file in a folder with room": "请指定一个新文件，所在目录须有可用空间",
+    "file is not a database": "该文件不是数据库",
+    "database disk image is malformed": "数据库已损坏",
+    "the file has no epoch": "文件中没有纪元",
+    "No such file or directory": "文件不存在",
+    "File exists": "文件已存在",
+    "Permission denied": "没有权限",
     # TLS
     "{}: the broker's certificate is not accepted: {}": "{}：不接受消息代理的证书：{}",
     "{} hung up during the TLS handshake": "{} 在 TLS 握手时断开",

@@ -118,18 +118,16 @@ class Moment:
         """Entries and dropped ranges that reach above `after`, in order."""
         return heapq.merge(self.rows(lane, after), self.spans(lane, after), key=_number)
 
-    def newest(self, lane: Lane, limit: int, *, hidden: frozenset[str] = frozenset()) -> list[Row]:
-        """The last entries, oldest of them first, without those of the kinds `hidden`."""
-        sql = (
-            f"SELECT sequence, kind, body, digest FROM entry_{lane} WHERE kind NOT IN ({_marks(hidden)}) "  # noqa: S608 - closed list
-            "ORDER BY sequence DESC LIMIT ?"
-        )
-        return [_row(cells) for cells in self._select(sql, *sorted(hidden), limit)][::-1]
+    def newest(self, lane: Lane, limit: int, *, kinds: frozenset[str] | None = None) -> list[Row]:
+        """The last entries of these kinds or of all, oldest of them first."""
+        only, named = _only(kinds)
+        sql = f"SELECT sequence, kind, body, digest FROM entry_{lane} WHERE {only} ORDER BY sequence DESC LIMIT ?"  # noqa: S608 - closed list
+        return [_row(cells) for cells in self._select(sql, *named, limit)][::-1]
 
-    def count(self, lane: Lane, *, above: int = 0, hidden: frozenset[str] = frozenset()) -> int:
-        """Entries above a number, without those of the kinds `hidden`; reads all of them."""
-        sql = f"SELECT count(*) FROM entry_{lane} WHERE sequence > ? AND kind NOT IN ({_marks(hidden)})"  # noqa: S608 - closed list
-        found = self._one(sql, above, *sorted(hidden))
+    def count(self, lane: Lane, *, above: int = 0, kinds: frozenset[str] | None = None) -> int:
+        """Entries above a number, of these kinds or of all; reads every one of them."""
+        only, named = _only(kinds)
+        found = self._one(f"SELECT count(*) FROM entry_{lane} WHERE {only} AND sequence > ?", *named, above)  # noqa: S608 - closed list
         return 0 if found is None else _int(found[0])
 
     def unsound(self) -> list[str]:
@@ -179,8 +177,11 @@ def _log_bytes(path: Path) -> int:
         return 0
 
 
-def _marks(cells: frozenset[str]) -> str:
-    return ", ".join("?" * len(cells))
+def _only(kinds: frozenset[str] | None) -> tuple[str, tuple[str, ...]]:
+    """A condition, and what goes into its places."""
+    if kinds is None:
+        return "true", ()
+    return f"kind IN ({', '.join('?' * len(kinds))})", tuple(sorted(kinds))
 
 
 def _number(thing: Row | Span) -> int:
