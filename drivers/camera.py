@@ -73,6 +73,8 @@ class Capture:
         self._lock = threading.Lock()
         self._said: tuple[DeviceState, str] | None = None
         self._last_s = clock.mono_s()
+        self.pace = 1.0
+        """Share of the configured rate at which pictures are made; whoever takes them may change it at any time."""
         self.frames = 0
         self.dropped = 0
         """Pictures that were overwritten before they were taken."""
@@ -198,7 +200,7 @@ class Capture:
             last = now = self._clock.mono_s()
             if now < due:
                 continue
-            due = max(due + 1 / self.config.fps, now)
+            due = max(due + 1 / (self.config.fps * self.pace), now)
             good, picture = reader.retrieve()
             if good:
                 self._put(Frame(self._sized(picture), now))

@@ -1,6 +1,6 @@
 """One TOML file describes a compound; `load` gives frozen models, or every reason why not."""
 
-from agent.settings.cameras import Camera, Privacy, Runtime, Vision, Zone
+from agent.settings.cameras import Camera, Privacy, Profile, Runtime, Vision, Zone
 from agent.settings.load import Inspection, inspect, load
 from agent.settings.models import (
     Access,
@@ -57,6 +57,7 @@ __all__ = [
     "PinMode",
     "Privacy",
     "Problem",
+    "Profile",
     "Protocol",
     "Relock",
     "Run",

@@ -41,13 +41,19 @@ class Runtime(StrEnum):
     TFLITE = "tflite-runtime"
 
 
+class Profile(StrEnum):
+    ECONOMICAL = "economical"  # about every second picture of a busy scene is looked at
+    THOROUGH = "thorough"  # every picture: surer and quicker, for twice the work
+
+
 class Vision(Confined):
     model: Slug = "nanodet-416-fp16"
     runtime: Runtime = Runtime.AUTO
     threads: Annotated[int, Field(ge=1, le=4)] = 1
     min_score: Annotated[float, Field(gt=0, lt=1)] = 0.4
-    infer_every_s: Annotated[float, Field(ge=0, le=10)] = 0.4
-    """At most one inference per camera in this time while something moves."""
+    profile: Profile = Profile.ECONOMICAL
+    cpu_cores: Annotated[float, Field(ge=0.1, le=16)] = 1.0
+    """CPU of the vision process, in cores: above it the frame rate of all cameras goes down alike."""
 
 
 class Privacy(Confined):

@@ -159,7 +159,8 @@ class VisionClient:
             runtime=self._config.runtime.value,
             threads=self._config.threads,
             min_score=self._config.min_score,
-            infer_every_s=self._config.infer_every_s,
+            profile=self._config.profile.value,
+            cpu_cores=self._config.cpu_cores,
         )
 
     def _demand_ours(self, camera: DeviceId) -> None:

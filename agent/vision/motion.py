@@ -14,6 +14,9 @@ import numpy.typing as npt
 
 from models.detector import Boxes, Picture
 
+Luma = npt.NDArray[np.uint8]
+"""(height / 4, width / 4): brightness at a quarter of the picture's size."""
+
 QUARTER = 4
 _FOLLOW_S = 4.0
 """Time constant of the background: what has stood still for a few of these belongs to it."""
@@ -48,10 +51,13 @@ class MotionGate:
     def __init__(self) -> None:
         self._background: npt.NDArray[np.float32] | None = None
         self._at_s = 0.0
+        self.luma: Luma = np.empty((0, 0), np.uint8)
+        """Of the last picture."""
         self._kernel = np.ones((3, 3), np.uint8)
 
     def look(self, picture: Picture, mono_s: float) -> Motion:
-        plane = _quarter(picture)
+        self.luma = _quarter(picture)
+        plane = self.luma.astype(np.float32)
         background, passed_s, self._at_s = self._background, mono_s - self._at_s, mono_s
         if background is None:
             self._background = plane
@@ -67,12 +73,18 @@ class MotionGate:
         return Motion(_areas(mask, self._kernel)) if share else STILL
 
 
-def _quarter(picture: Picture) -> npt.NDArray[np.float32]:
+def alike(one: Luma, other: Luma) -> bool:
+    """Whether two pictures of one camera show the same: a thing that has left may reveal what the gate calls still."""
+    changed = cv2.threshold(cv2.absdiff(one, other), _CONTRAST, 1, cv2.THRESH_BINARY)[1]
+    return cv2.countNonZero(changed) < _LEAST_CELLS
+
+
+def _quarter(picture: Picture) -> Luma:
     """Two halvings: an eighth of the cost of one resize to a quarter."""
     luma = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
     for _ in range(2):
         luma = cv2.resize(luma, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    return np.asarray(luma, np.float32)
+    return np.asarray(luma, np.uint8)
 
 
 def _areas(mask: npt.NDArray[np.uint8], kernel: npt.NDArray[np.uint8]) -> Boxes:

@@ -78,6 +78,19 @@ class Tracker:
         """Whether a new track waits for its confirmation, so that another look at once pays."""
         return any(not thing.confirmed and thing.age < _LOOKS for thing in self._things)
 
+    @property
+    def doubtful(self) -> bool:
+        """Whether a confirmed track was missed at the last look."""
+        return any(thing.confirmed and thing.misses for thing in self._things)
+
+    def predict(self, mono_s: float) -> tuple[Track, ...]:
+        """Where the tracks that were hit at the last look should be by now."""
+        return tuple(
+            Track(thing.id, thing.label, self._box(thing.predicted(mono_s)), round(thing.score, 3))
+            for thing in self._things
+            if thing.confirmed and not thing.misses
+        )
+
     def update(self, seen: Sequence[Detection], motion: Boxes, mono_s: float) -> tuple[Track, ...]:
         """Take in one look; returns the confirmed tracks it hit."""
         boxes = np.array([d.box for d in seen], np.float32).reshape(-1, 4)
@@ -97,13 +110,13 @@ class Tracker:
                 born = _Thing(next(self._ids), Label(found.label), box, found.score, found.score, _centre(box), mono_s)
                 self._things.append(born)
         return tuple(
-            Track(thing.id, thing.label, self._shown(thing), round(thing.score, 3))
+            Track(thing.id, thing.label, self._box(thing.box), round(thing.score, 3))
             for thing in self._things
             if thing.confirmed and not thing.misses
         )
 
-    def _shown(self, thing: _Thing) -> Box:
-        return Box(*(round(float(side), 1) for side in np.clip(thing.box, 0, self._limits)))
+    def _box(self, row: Row) -> Box:
+        return Box(*(round(float(side), 1) for side in np.clip(row, 0, self._limits)))
 
     def _matches(self, seen: Sequence[Detection], boxes: Boxes, mono_s: float) -> list[tuple[_Thing, int | None]]:
         """Each thing with its detection, the likest pairs first."""

@@ -1,8 +1,11 @@
 """One camera's way from picture to observation: masks, motion gate, when to look, tracker.
 
-A look is one run of the detector. While something moves, a camera looks at most every `infer_every_s`; a new track is
-looked at again at once until it is confirmed or given up; what is followed or was lately seen is looked at every
-RECHECK_S, so that standing still and having left are both proven; an idle camera looks once a minute.
+A look is one run of the detector. While something moves, a camera looks as often as its profile says; a new track is
+looked at again at once until it is confirmed or given up; one that was missed while nothing moved, every RECHECK_S.
+
+A picture in which nothing has moved since the last look needs none: what that look said still holds, and is said again
+every RECHECK_S with `looked` set, so that standing still and having left are both proven for nothing. Between looks in
+a moving picture tracks are predicted and said with `looked` unset: there, who is absent proves nothing.
 """
 
 from collections import deque
@@ -12,8 +15,9 @@ from typing import Final
 import cv2
 import numpy as np
 
-from agent.observations import Observation
-from agent.vision.motion import STILL, MotionGate
+from agent.observations import Observation, Track
+from agent.vision.motion import STILL, Luma, MotionGate, alike
+from agent.vision.profile import Profile
 from agent.vision.tracker import Tracker
 from agent.vision.wire import WatchedCamera
 from drivers.base import DeviceId
@@ -22,7 +26,8 @@ from models.detector import Boxes, Detection, Picture
 
 RECHECK_S: Final = 1.5
 """Below the two seconds for which a zone believes one look."""
-IDLE_S: Final = 60.0
+RELOOK_S: Final = 30.0
+"""What stands still is believed to stand there for this long before the detector is asked again."""
 
 _LINGER_S = 5.0
 """After the last confirmed track an empty picture is proven for this long, longer than any zone's grace."""
@@ -35,9 +40,12 @@ Detect = Callable[[Picture, float], Sequence[Detection]]
 
 
 class CameraWatch:
-    """`moving` counts frames with motion, `looks` the runs of the detector; `looked_s` is the time of the last one."""
+    """`moving` counts frames with motion, `looks` the runs of the detector.
 
-    def __init__(self, camera: WatchedCamera, *, min_score: float, confident: float, infer_every_s: float) -> None:
+    `due_s` is when the next look is due in a moving picture; `pace` stretches the time between looks.
+    """
+
+    def __init__(self, camera: WatchedCamera, profile: Profile, *, min_score: float, confident: float) -> None:
         self.id = DeviceId(camera.source.id)
         self._masks = [np.rint(np.array(polygon)).astype(np.int32) for polygon in camera.privacy]
         self._gate = MotionGate()
@@ -48,12 +56,27 @@ class CameraWatch:
             confident=max(confident, min_score),
         )
         self._look_score = min_score * _CONTINUE
-        self._infer_every_s = infer_every_s
+        self._profile = profile
         self._recent: deque[tuple[float, Boxes]] = deque()
+        self._moved = True
+        """Whether anything has moved since the last look, or there was none yet."""
         self._seen_s = float("-inf")
-        self.looked_s = float("-inf")
+        self._looked_s = float("-inf")
+        self._proven_s = float("-inf")
+        self._shown: tuple[Track, ...] = ()
+        self._looked_at: Luma = self._gate.luma
+        self.pace = 1.0
         self.moving = 0
         self.looks = 0
+
+    @property
+    def luma(self) -> Luma:
+        """The brightness of the last picture that was considered, at a quarter of its size, masks black."""
+        return self._gate.luma
+
+    @property
+    def due_s(self) -> float:
+        return self._looked_s + (0.0 if self._tracker.curious else self._profile.every_s / self.pace)
 
     def consider(self, frame: Frame) -> bool:
         """Black out what is private, judge the motion; whether the frame is worth a look."""
@@ -63,23 +86,37 @@ class CameraWatch:
         while self._recent and frame.mono_s - self._recent[0][0] > _RECENT_S:
             self._recent.popleft()
         if motion.any:
+            self._moved = True
             self.moving += 1
             self._recent.append((frame.mono_s, motion.areas))
-        since_s = frame.mono_s - self.looked_s
-        if self._tracker.curious:
-            return True
-        if motion.any:
-            return since_s >= self._infer_every_s
+        elif not self._moved and self._tracker.alive:
+            self._moved = not alike(self._gate.luma, self._looked_at)
+        if self._moved or self._tracker.curious:
+            return frame.mono_s >= self.due_s
+        since_s = frame.mono_s - self._looked_s
+        if self._tracker.doubtful:
+            return since_s >= RECHECK_S
+        return self._tracker.alive and since_s >= RELOOK_S
+
+    def follow(self, frame: Frame) -> Observation | None:
+        """What can be said of a considered frame without a look; None if that is nothing new."""
+        if self._moved:
+            tracks = self._tracker.predict(frame.mono_s)
+            return Observation(self.id, frame.mono_s, looked=False, tracks=tracks) if tracks else None
         followed = self._tracker.alive or frame.mono_s - self._seen_s <= _LINGER_S
-        return since_s >= (RECHECK_S if followed else IDLE_S)
+        if not followed or frame.mono_s - self._proven_s < RECHECK_S:
+            return None
+        self._proven_s = frame.mono_s
+        return Observation(self.id, frame.mono_s, looked=True, tracks=self._shown)
 
     def look(self, frame: Frame, detect: Detect) -> Observation:
         """Run the detector on a frame that was considered."""
         seen = detect(frame.picture, self._look_score)
         areas = [areas for _, areas in self._recent]
-        tracks = self._tracker.update(seen, np.concatenate(areas) if areas else STILL.areas, frame.mono_s)
-        if tracks:
+        self._shown = self._tracker.update(seen, np.concatenate(areas) if areas else STILL.areas, frame.mono_s)
+        if self._shown:
             self._seen_s = frame.mono_s
-        self.looked_s = frame.mono_s
+        self._looked_s = self._proven_s = frame.mono_s
+        self._moved, self._looked_at = False, self._gate.luma
         self.looks += 1
-        return Observation(self.id, frame.mono_s, looked=True, tracks=tracks)
+        return Observation(self.id, frame.mono_s, looked=True, tracks=self._shown)

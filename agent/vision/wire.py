@@ -13,12 +13,12 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from agent.observations import Observation
-from drivers.base import Confined, FrameError, Status
+from drivers.base import Confined, DeviceId, FrameError, Status
 from drivers.camera import CameraSource
 
 MAX_BODY: Final = 1 << 20
@@ -44,7 +44,8 @@ class WorkerConfig(Confined):
     runtime: str
     threads: int
     min_score: float
-    infer_every_s: float
+    profile: Literal["economical", "thorough"]
+    cpu_cores: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,26 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class CameraStats:
+    """What a camera got of the work since the last Stats.
+
+    `fps` came of the `wanted_fps` that its settings ask for; `looked` is the share of them that the detector saw, and
+    `missed` the share that should have been looked at and was not, because a newer one came first.
+    """
+
+    camera: DeviceId
+    fps: float
+    wanted_fps: float
+    looked: float
+    missed: float
+
+
+@dataclass(frozen=True, slots=True)
 class Stats:
-    """Sums since the worker started; CPU seconds, resident memory in KiB."""
+    """Sums since the worker started; CPU seconds, resident memory in KiB.
+
+    `pace` is the share of their frame rate that all cameras are held to, so that the CPU budget holds; 1: all of it.
+    """
 
     frames: int
     dropped: int
@@ -68,6 +87,8 @@ class Stats:
     inference_cpu_s: float
     rss_kib: int
     runtime: str
+    pace: float = 1.0
+    cameras: tuple[CameraStats, ...] = ()
 
 
 Message: TypeAlias = WorkerConfig | Observation | Status | Stats | Failed

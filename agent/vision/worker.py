@@ -8,20 +8,23 @@ one reads the socket only to learn that it has closed. Sending is serialised by 
 the process, and the client starts another.
 """
 
-import contextlib
 import logging
 import os
 import resource
 import signal
-import socket
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType as StackFrame
 from typing import TYPE_CHECKING
 
-from agent.vision.wire import Failed, Message, Stats, WorkerConfig, decode, encode
+from agent.vision.budget import Budget
+from agent.vision.peer import Peer
+from agent.vision.profile import PROFILES
+from agent.vision.wire import CameraStats, Failed, Stats, WorkerConfig
 from drivers.base import Clock, ConfigError, FrameError, Report, Status, SystemClock
 from drivers.camera import Capture, Frame
 
@@ -49,58 +52,46 @@ _ENVIRONMENT = {
 }
 
 
-class Peer:
-    """The main process at the other end of the socket."""
+@dataclass(slots=True, eq=False)
+class _Camera:
+    """One camera's way through the process, and what it got since `begun_s`, when its sums were last told."""
 
-    def __init__(self, path: Path) -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.connect(str(path))
-        self._lock = threading.Lock()
-        self.gone = False
+    capture: Capture
+    watch: "CameraWatch"
+    begun_s: float
+    told: tuple[int, int, int] = (0, 0, 0)
+    missed: int = 0
 
-    def config(self) -> WorkerConfig:
-        """The first message. Raises: FrameError when it is none, or the peer leaves."""
-        buffer = bytearray()
-        while True:
-            used, message = decode(buffer)
-            if isinstance(message, WorkerConfig):
-                return message
-            if used:
-                raise FrameError("vision", "the first message is no configuration")
-            chunk = self._socket.recv(65536)
-            if not chunk:
-                raise FrameError("vision", "the main process left before it said what to do")
-            buffer += chunk
-
-    def send(self, message: Message) -> None:
-        """From any thread; a peer that has gone is noted, not raised."""
-        data = encode(message)
-        try:
-            with self._lock:
-                self._socket.sendall(data)
-        except OSError:
-            self.gone = True
-
-    def watch(self) -> None:
-        """Return when the peer has gone."""
-        with contextlib.suppress(OSError):
-            while self._socket.recv(4096):
-                pass
-        self.gone = True
+    def stats(self, now_s: float) -> CameraStats:
+        """Since the last time."""
+        sums = (self.capture.frames, self.watch.looks, self.missed)
+        frames, looks, missed = (now - before for now, before in zip(sums, self.told, strict=True))
+        passed_s, self.told, self.begun_s = max(now_s - self.begun_s, 1e-3), sums, now_s
+        return CameraStats(
+            camera=self.watch.id,
+            fps=round(frames / passed_s, 2),
+            wanted_fps=self.capture.config.fps,
+            looked=round(min(1.0, looks / max(frames, 1)), 3),
+            missed=round(min(1.0, missed / max(frames, 1)), 3),
+        )
 
 
 class Worker:
-    """Takes the newest pictures of all cameras; one inference at a time, the camera that waited longest first."""
+    """Takes the newest pictures of all cameras; one inference at a time, the camera whose look is due longest first."""
 
     def __init__(self, config: WorkerConfig, peer: Peer, clock: Clock) -> None:
-        self._config = config
         self._peer = peer
         self._clock = clock
         self._wake = threading.Event()
         self._stopping = False
         self._detector = _detector(config)
-        self._captures = [Capture(c.source, clock, self._report, self._wake.set) for c in config.cameras]
-        self._watches = [_watch(config, number, self._detector) for number in range(len(config.cameras))]
+        now_s = clock.mono_s()
+        self._cameras = [
+            _Camera(Capture(camera.source, clock, self._report, self._wake.set), watch, now_s)
+            for camera, watch in zip(config.cameras, _watches(config, self._detector), strict=True)
+        ]
+        self._budget = Budget(config.cpu_cores, mono_s=now_s, cpu_s=time.process_time())
+        self._waiting: dict[int, Frame] = {}
         self._motion_cpu_s = 0.0
         self._inference_cpu_s = 0.0
 
@@ -110,60 +101,78 @@ class Worker:
 
     def run(self) -> None:
         """Until told to stop or the peer has gone."""
-        for capture in self._captures:
-            capture.start()
-        waiting: dict[int, Frame] = {}
-        stats_due = self._clock.mono_s() + _STATS_S
+        for camera in self._cameras:
+            camera.capture.start()
+        stats_due_s = self._clock.mono_s() + _STATS_S
+        busy_s = 0.0
         while not (self._stopping or self._peer.gone):
-            if not waiting:
+            if not self._waiting:
                 self._wake.wait(_TURN_S)
+            began_s = self._clock.mono_s()
             self._wake.clear()
-            self._consider(waiting)
-            self._look(waiting)
-            if self._clock.mono_s() >= stats_due:
-                stats_due = self._clock.mono_s() + _STATS_S
-                self._peer.send(self._stats())
-        for capture in self._captures:
-            capture.stop()
+            self._consider()
+            self._look()
+            now_s = self._clock.mono_s()
+            busy_s += now_s - began_s
+            if self._budget.account(now_s, time.process_time(), busy_s):
+                self._keep_pace(self._budget.pace)
+            if now_s >= stats_due_s:
+                stats_due_s = now_s + _STATS_S
+                self._peer.send(self._stats(now_s))
+        for camera in self._cameras:
+            camera.capture.stop()
 
     def ended(self) -> bool:
         """Whether every capture has let go of its camera."""
         by = self._clock.mono_s() + _END_S
-        return all(capture.join(max(0.0, by - self._clock.mono_s())) for capture in self._captures)
+        return all(camera.capture.join(max(0.0, by - self._clock.mono_s())) for camera in self._cameras)
 
     def _report(self, report: Report) -> None:
         assert isinstance(report, Status), "a camera has no readings"
         self._peer.send(report)
 
-    def _consider(self, waiting: dict[int, Frame]) -> None:
+    def _keep_pace(self, pace: float) -> None:
+        for camera in self._cameras:
+            camera.capture.pace = pace
+            camera.watch.pace = pace
+
+    def _consider(self) -> None:
+        """Every camera's newest picture goes through its motion gate; what is worth a look waits for it."""
         began = time.thread_time()
-        for number, (capture, watch) in enumerate(zip(self._captures, self._watches, strict=True)):
-            capture.check()
-            frame = capture.take()
-            if frame is not None and (watch.consider(frame) or number in waiting):
-                waiting[number] = frame
+        for number, camera in enumerate(self._cameras):
+            camera.capture.check()
+            frame = camera.capture.take()
+            if frame is None:
+                continue
+            if camera.watch.consider(frame) or number in self._waiting:
+                camera.missed += number in self._waiting
+                self._waiting[number] = frame
+            elif (seen := camera.watch.follow(frame)) is not None:
+                self._peer.send(seen)
         self._motion_cpu_s += time.thread_time() - began
 
-    def _look(self, waiting: dict[int, Frame]) -> None:
-        if not waiting:
+    def _look(self) -> None:
+        if not self._waiting:
             return
-        number = min(waiting, key=lambda waiter: self._watches[waiter].looked_s)
+        number = min(self._waiting, key=lambda waiter: self._cameras[waiter].watch.due_s)
         began = time.thread_time()
-        seen = self._watches[number].look(waiting.pop(number), self._detector.detect)
+        seen = self._cameras[number].watch.look(self._waiting.pop(number), self._detector.detect)
         self._inference_cpu_s += time.thread_time() - began
         self._peer.send(seen)
 
-    def _stats(self) -> Stats:
+    def _stats(self, now_s: float) -> Stats:
         return Stats(
-            frames=sum(capture.frames for capture in self._captures),
-            dropped=sum(capture.dropped for capture in self._captures),
-            moving=sum(watch.moving for watch in self._watches),
-            inferences=sum(watch.looks for watch in self._watches),
+            frames=sum(camera.capture.frames for camera in self._cameras),
+            dropped=sum(camera.capture.dropped for camera in self._cameras),
+            moving=sum(camera.watch.moving for camera in self._cameras),
+            inferences=sum(camera.watch.looks for camera in self._cameras),
             cpu_s=round(time.process_time(), 3),
             motion_cpu_s=round(self._motion_cpu_s, 3),
             inference_cpu_s=round(self._inference_cpu_s, 3),
             rss_kib=_resident_kib(),
             runtime=self._detector.runtime,
+            pace=round(self._budget.pace, 3),
+            cameras=tuple(camera.stats(now_s) for camera in self._cameras),
         )
 
 
@@ -178,15 +187,12 @@ def _detector(config: WorkerConfig) -> "Detector":
     return Detector(load(config.model), pictures=pictures, runtime=config.runtime, threads=config.threads)
 
 
-def _watch(config: WorkerConfig, number: int, detector: "Detector") -> "CameraWatch":
+def _watches(config: WorkerConfig, detector: "Detector") -> "Iterator[CameraWatch]":
     from agent.vision.watch import CameraWatch
 
-    return CameraWatch(
-        config.cameras[number],
-        min_score=config.min_score,
-        confident=detector.confident,
-        infer_every_s=config.infer_every_s,
-    )
+    profile = PROFILES[config.profile]
+    for camera in config.cameras:
+        yield CameraWatch(camera, profile, min_score=config.min_score, confident=detector.confident)
 
 
 def _resident_kib() -> int:

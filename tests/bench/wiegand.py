@@ -8,7 +8,7 @@ from pathlib import Path
 
 from agent.credentials.numbers import card_of
 from agent.journal import Journal, Limits
-from agent.settings import Confirm, Settings, WiegandBus, load
+from agent.settings import Confirm, Profile, Settings, WiegandBus, load
 from simulators.compound import SimCompound
 from simulators.scenario import ScenarioCard
 from tests.bench.backlog import BACKLOG
@@ -88,7 +88,7 @@ def _settings() -> Settings:
         for camera in settings.cameras
         for n in range(CAMERAS)
     )
-    vision = settings.vision.model_copy(update={"infer_every_s": 0.0})
+    vision = settings.vision.model_copy(update={"profile": Profile.THOROUGH})
     storage = settings.storage.model_copy(update={"max_mb": 512})
     return settings.model_copy(
         update={

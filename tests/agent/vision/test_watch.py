@@ -1,11 +1,13 @@
-"""When a camera looks: not at rest, at once for something new, and until a thing has provably left."""
+"""When a camera looks: never at rest, at once for something new, and until a thing has provably left."""
 
 import itertools
 from collections.abc import Sequence
 
 import numpy as np
 
-from agent.vision.watch import IDLE_S, RECHECK_S, CameraWatch
+from agent.observations import Observation
+from agent.vision.profile import PROFILES
+from agent.vision.watch import RECHECK_S, RELOOK_S, CameraWatch
 from agent.vision.wire import WatchedCamera
 from drivers.camera import CameraSource, Frame
 from drivers.camera import Picture as PictureSize
@@ -18,12 +20,10 @@ NOTHING: Sequence[Detection] = ()
 class Street:
     """A grey picture with a bright person at `at`, seen by a detector that never errs."""
 
-    def __init__(
-        self, *, privacy: tuple[tuple[tuple[float, float], ...], ...] = (), infer_every_s: float = 0.4
-    ) -> None:
+    def __init__(self, *, privacy: tuple[tuple[tuple[float, float], ...], ...] = ()) -> None:
         source = CameraSource(id="cam", source="file:x", picture=PictureSize(width=640, height=272))
         camera = WatchedCamera(source=source, privacy=privacy)
-        self.watch = CameraWatch(camera, min_score=0.4, confident=0.6, infer_every_s=infer_every_s)
+        self.watch = CameraWatch(camera, PROFILES["economical"], min_score=0.4, confident=0.6)
         self.at: float | None = None
         self.looked_at: list[Picture] = []
         self.now_s = 100.0
@@ -35,68 +35,82 @@ class Street:
             return NOTHING
         return [Detection("person", self._detector_score, (self.at, 100, self.at + 30, 180))]
 
-    def frame(self) -> tuple[bool, list[int]]:
-        """One frame later: whether it was looked at, and the tracks shown."""
+    def frame(self) -> Observation | None:
+        """What is said of the next frame."""
         self.now_s += FRAME_S
         picture = np.full((272, 640, 3), 90, np.uint8)
         if self.at is not None:
             picture[100:180, int(self.at) : int(self.at) + 30] = 230
         frame = Frame(picture, self.now_s)
-        if not self.watch.consider(frame):
-            return False, []
-        seen = self.watch.look(frame, self.detect)
-        assert seen.looked
-        assert seen.mono_s == self.now_s
-        return True, [track.id for track in seen.tracks]
+        seen = self.watch.look(frame, self.detect) if self.watch.consider(frame) else self.watch.follow(frame)
+        assert seen is None or seen.mono_s == self.now_s
+        return seen
+
+    def walk(self, lefts: range) -> list[Observation | None]:
+        said = []
+        for left in lefts:
+            self.at = left
+            said.append(self.frame())
+        return said
 
 
-def test_an_empty_street_is_looked_at_once_a_minute() -> None:
+def test_an_empty_street_is_looked_at_once_and_nothing_is_said_of_it_again() -> None:
     street = Street()
-    looks = sum(street.frame()[0] for _ in range(int(3 * IDLE_S / FRAME_S)))
-    assert looks == 3
+    said = [street.frame() for _ in range(600)]
+    assert len(street.looked_at) == 1
+    assert said[0] is not None
+    assert said[0].looked
+    assert not any(said[1:])
 
 
-def test_a_new_person_is_confirmed_in_consecutive_frames_then_followed_at_the_set_pace() -> None:
+def test_a_new_person_is_confirmed_in_consecutive_frames_then_looked_at_in_every_second() -> None:
     street = Street()
     for _ in range(3):
         street.frame()
-    looked = []
-    for left in range(100, 500, 20):
-        street.at = left
-        looked.append(street.frame())
-    first = next(i for i, (_, tracks) in enumerate(looked) if tracks)
+    said = street.walk(range(100, 500, 20))
+    first = next(i for i, seen in enumerate(said) if seen and seen.tracks)
     assert first <= 3
-    following = [look for look, _ in looked[first + 1 :]]
-    assert following[:6] in ([False, True] * 3, [True, False] * 3)
+    following = [seen for seen in said[first + 1 :] if seen is not None]
+    assert [seen.looked for seen in following][:6] in ([False, True] * 3, [True, False] * 3)
+    for number, seen in enumerate(following):
+        (track,) = seen.tracks
+        assert abs(track.box.left - (100 + 20 * (first + 1 + number))) < 12, "a prediction follows the walker"
 
 
-def test_who_stands_still_is_looked_at_again_and_stays() -> None:
+def test_who_stands_still_is_proven_to_stay_and_costs_a_look_in_half_a_minute() -> None:
     street = Street()
     street.frame()
-    for left in range(100, 200, 20):
-        street.at = left
+    street.walk(range(100, 200, 20))
+    for _ in range(100):  # the background takes the person in
         street.frame()
-    standing = [(street.now_s, *street.frame()) for _ in range(200)]
-    times = [at_s for at_s, looked, tracks in standing if looked and tracks]
-    assert all(tracks == [1] for _, looked, tracks in standing if looked)
-    assert max(later - earlier for earlier, later in itertools.pairwise(times)) <= RECHECK_S + FRAME_S + 1e-6
-    assert len(times) < len(standing) / 3
+    looks = street.watch.looks
+    said = [seen for seen in (street.frame() for _ in range(int(3 * RELOOK_S / FRAME_S))) if seen is not None]
+    assert all(seen.looked and [track.id for track in seen.tracks] == [1] for seen in said)
+    gaps = [later.mono_s - earlier.mono_s for earlier, later in itertools.pairwise(said)]
+    assert max(gaps) <= RECHECK_S + FRAME_S + 1e-6
+    assert street.watch.looks - looks <= 4
 
 
 def test_having_left_is_proven_beyond_the_grace_of_a_zone() -> None:
     street = Street()
     street.frame()
-    for left in range(100, 300, 20):
-        street.at = left
-        street.frame()
+    street.walk(range(100, 300, 20))
     left_s, street.at = street.now_s, None
-    empty_looks = []
-    for _ in range(100):
-        looked, tracks = street.frame()
-        if looked and not tracks:
-            empty_looks.append(street.now_s - left_s)
-    assert any(2.0 < after_s <= 4.0 for after_s in empty_looks)
-    assert max(empty_looks) < 12.0
+    said = [seen for seen in (street.frame() for _ in range(100)) if seen is not None]
+    empty = [seen.mono_s - left_s for seen in said if seen.looked and not seen.tracks]
+    assert any(2.0 < after_s <= 4.0 for after_s in empty)
+    assert max(empty) < 15.0
+
+
+def test_half_the_pace_is_half_the_looks() -> None:
+    looks = []
+    for pace in (1.0, 0.5):
+        street = Street()
+        street.watch.pace = pace
+        street.frame()
+        street.walk(range(20, 600, 5))
+        looks.append(street.watch.looks)
+    assert 0.4 * looks[0] < looks[1] < 0.65 * looks[0]
 
 
 def test_privacy_is_black_before_the_detector_looks_and_hides_motion() -> None:
@@ -104,9 +118,11 @@ def test_privacy_is_black_before_the_detector_looks_and_hides_motion() -> None:
     street.frame()
     for left in range(20, 260, 20):
         street.at = left
-        assert not street.frame()[0]
+        street.frame()
+    assert street.watch.moving == 0
     street.at = 400
-    assert street.frame()[0]
+    street.frame()
+    assert street.watch.moving == 1
     for picture in street.looked_at:
         assert not picture[:, :320].any()
         assert picture[:, 330:].any()

@@ -34,7 +34,8 @@ CONFIG = WorkerConfig(
     runtime="auto",
     threads=1,
     min_score=0.4,
-    infer_every_s=0.4,
+    profile="economical",
+    cpu_cores=1.0,
 )
 MESSAGES: list[Message] = [
     CONFIG,

@@ -26,7 +26,8 @@ def config(runtime: str = "auto") -> WorkerConfig:
         runtime=runtime,
         threads=1,
         min_score=0.4,
-        infer_every_s=0.4,
+        profile="economical",
+        cpu_cores=1.0,
     )
 
 
