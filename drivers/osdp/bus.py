@@ -37,6 +37,8 @@ class Bus:
         self._overheard = overheard
         self._deframer = Deframer()
         self._idle_s = float("-inf")
+        self._asked: tuple[ReaderLink, float, float] | None = None
+        """Who was sent a command, until when, and how long its reply may take to begin."""
 
     async def turn(self, link: ReaderLink) -> None:
         """Send what the reader is due, and wait for its reply; later repeats wait for a prompt reader only.
@@ -59,8 +61,16 @@ class Bus:
             self._overheard(late)
         self._deframer.clear()
         self._line.write(wire)
-        sent_s = self._clock.mono_s() + len(wire) * self._byte_s
+        self._asked = (link, self._clock.mono_s() + len(wire) * self._byte_s, wait_s)
+        await self.finish()
+
+    async def finish(self) -> None:
+        """Wait for the reply that is on its way, if one is: nobody may speak into it. Raises: LinkError."""
+        if self._asked is None:
+            return
+        link, sent_s, wait_s = self._asked
         frame = await self._reply(link, sent_s + wait_s)
+        self._asked = None
         received_s = self._line.read_mono_s
         self._idle_s = max(sent_s, received_s)
         if frame is None:

@@ -175,6 +175,7 @@ class OsdpControlPanel:
 
     async def _release(self, bus: Bus) -> None:
         """Switch off every output of a reader in contact that was ever switched."""
+        await bus.finish()
         for link in self._in_service():
             link.feedback.release(self._clock.mono_s())
             while link.online and (link.feedback or link.unanswered):

@@ -5,7 +5,7 @@ import asyncio
 import platform
 import sys
 
-from tests.bench import backlog, credentials, delivery, fuzz, osdp, processes, wiegand
+from tests.bench import backlog, credentials, delivery, doors, fuzz, osdp, processes, wiegand
 from tests.bench.table import HEAD
 
 PARTS = {
@@ -14,6 +14,7 @@ PARTS = {
     "backlog": backlog.rows,
     "processes": processes.rows,
     "osdp": osdp.rows,
+    "doors": doors.rows,
     "wiegand": wiegand.rows,
     "fuzz": fuzz.rows,
 }

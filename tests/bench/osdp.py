@@ -2,13 +2,10 @@
 
 import asyncio
 import gc
-import json
 import logging
-import os
 import random
 import resource
 import secrets
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -31,20 +28,18 @@ from drivers.base import (
     Switch,
     SystemClock,
 )
-from drivers.line import SerialLine
 from drivers.osdp.config import OsdpBus, OsdpReader
 from drivers.osdp.cp import OsdpControlPanel
 from simulators.osdp_reader import Manipulator, SimOsdpBus, noisy
-from simulators.wire import Pace, Wire
-from tests.bench.table import Row, quantile
+from simulators.wire import Wire
+from tests.bench.far_end import FarEnd, far_end
+from tests.bench.table import Row
 from tests.drivers.osdp_fuzz import fuzz
 
 CLOCK = SystemClock()
-CARDS = 200
 INTEROP_CARDS = 20_000
 FUZZ_FRAMES = 1_000_000
 REST_S = 10.0
-_GAP_BYTES = 2
 
 
 async def rows() -> list[Row]:
@@ -79,24 +74,6 @@ class Panel:
         return [(at, r.value) for at, r in self.said if isinstance(r, Reading) and isinstance(r.value, Card)]
 
 
-class FarEnd:
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        self._into, self._out = process.stdin, process.stdout
-
-    def order(self, *words: object) -> None:
-        self._into.write((" ".join(map(str, words)) + "\n").encode())
-
-    async def answer(self, kind: str) -> list[str]:
-        async with asyncio.timeout(20):
-            while True:
-                found = (await self._out.readline()).decode().split(maxsplit=1)
-                assert found, "the far end has died"
-                if found[0] == kind:
-                    return found[1].split() if kind != "frames" else found[1:]
-
-
 def config(folder: Path, keys: list[bytes], baud: int, poll_interval_s: float = 0.05) -> OsdpBus:
     readers = []
     for number, key in enumerate(keys):
@@ -116,22 +93,15 @@ async def paced(baud: int) -> AsyncIterator[tuple[FarEnd, Panel]]:
     keys = [secrets.token_bytes(16) for _ in range(2)]
     with tempfile.TemporaryDirectory(prefix="gh-bench-") as name:
         folder = Path(name)
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.bench.osdp_wire", str(folder / "tty"), str(baud), *(key.hex() for key in keys),
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        assert process.stdout is not None
-        await process.stdout.readline()
         panel = Panel()
-        task = asyncio.create_task(OsdpControlPanel(config(folder, keys, baud), CLOCK).run(panel.emit))
-        try:
-            await _all_known(panel)
-            yield FarEnd(process), panel
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
-            process.kill()
-            await process.communicate()
+        async with far_end(folder / "tty", baud, keys) as far:
+            task = asyncio.create_task(OsdpControlPanel(config(folder, keys, baud), CLOCK).run(panel.emit))
+            try:
+                await _all_known(panel)
+                yield far, panel
+            finally:
+                task.cancel()
+                await asyncio.wait([task])
 
 
 async def _all_known(panel: Panel) -> None:
@@ -143,70 +113,29 @@ async def _all_known(panel: Panel) -> None:
 
 async def _paced(baud: int) -> list[Row]:
     async with paced(baud) as (far, panel):
-        share, per_second = await _rest(far)
-        total, ours = await _latencies(far, panel, baud)
+        share, per_second, limit = await _rest(far, baud)
         back_s = await _returning(far, panel)
-        far.order("frames")
-        frames = json.loads((await far.answer("frames"))[0])
-        echo = await _echo_s()
-    byte_s = 10 / baud
-    cycle_s = 2 * ((frames["poll"] + frames["ack"] + _GAP_BYTES) * byte_s + Pace().turnaround_s)
-    worst_s = max(0.05, cycle_s) + Pace().turnaround_s + frames["card"] * byte_s
-    p99, limit = quantile(total, 0.99), 1 / max(0.05, cycle_s)
+        frames = await far.frames()
     where = f"OSDP at {baud}, two readers in secure channel"
-    assert frames["collisions"] == 0, "the panel spoke into a reply"
+    assert frames.collisions == 0, "the panel spoke into a reply"
     return [
         Row(
-            f"{where}: card at the reader to reading, p50 / p99 ({len(total)} cards)",
-            f"{quantile(total, 0.5) * 1000:.0f} / {p99 * 1000:.0f} ms",
-            f"{worst_s * 1000:.0f} ms worst case of the wire",
-            "p99 ≤ 1.15 × wire", p99 <= 1.15 * worst_s,
-        ),
-        Row(
-            f"{where}: of that the agent's own, last byte to reading, p50 / p99",
-            f"{quantile(ours, 0.5) * 1000:.2f} / {quantile(ours, 0.99) * 1000:.2f} ms",
-            f"{quantile(echo, 0.5) * 1000:.2f} / {quantile(echo, 0.99) * 1000:.2f} ms echo of a pty",
-        ),
-        Row(
-            f"{where}: polls a second of each reader", f"{per_second / 2:.1f}", f"{limit:.1f}",
-            "≥ 90 % of the wire", per_second / 2 >= 0.9 * limit,
+            f"{where}: polls a second of each reader", f"{per_second:.1f}", f"{limit:.1f}",
+            "≥ 90 % of the wire", per_second >= 0.9 * limit,
         ),
         Row(f"{where}: CPU at rest", f"{share:.1%} of a core", "", "≤ 2 %", share <= 0.02),
         Row(f"{where}: a reader is powered again and serves", f"{back_s:.2f} s", "", "≤ 1 s", back_s <= 1),
     ]  # fmt: skip
 
 
-async def _rest(far: FarEnd) -> tuple[float, float]:
-    """CPU share of this process, and polls a second, while nothing happens."""
-    far.order("frames")
-    await far.answer("frames")
+async def _rest(far: FarEnd, baud: int) -> tuple[float, float, float]:
+    """CPU share of this process, and polls a second of each reader, made and possible, while nothing happens."""
+    await far.frames()
     begun, used = CLOCK.mono_s(), time.process_time()
     await CLOCK.sleep(REST_S)
     share = (time.process_time() - used) / (CLOCK.mono_s() - begun)
-    far.order("frames")
-    polls = json.loads((await far.answer("frames"))[0])["polls"]
-    return share, polls / (CLOCK.mono_s() - begun)
-
-
-async def _latencies(far: FarEnd, panel: Panel, baud: int) -> tuple[list[float], list[float]]:
-    """From the card at the reader, and from the last byte of the reply, until the reading is there."""
-    source = random.Random(baud)
-    total, ours = [], []
-    for number in range(CARDS):
-        await CLOCK.sleep(source.uniform(0, 0.1))
-        known = len(panel.cards())
-        far.order("card", f"r{number % 2}", number)
-        presented = float((await far.answer("presented"))[1])
-        sent = float((await far.answer("sent"))[1])
-        async with asyncio.timeout(5):
-            while len(panel.cards()) == known:
-                panel.news.clear()
-                await panel.news.wait()
-        at, card = panel.cards()[-1]
-        assert card.number == number
-        total.append(at - presented)
-        ours.append(at - sent)
-    return total, ours
+    frames = await far.frames()
+    return share, frames.polls / 2 / (CLOCK.mono_s() - begun), 1 / frames.cycle_s(baud)
 
 
 async def _returning(far: FarEnd, panel: Panel) -> float:
@@ -217,7 +146,7 @@ async def _returning(far: FarEnd, panel: Panel) -> float:
         far.order("off", "r0")
         await CLOCK.sleep(outage_s)
         far.order("on", "r0")
-        begun = float((await far.answer("on"))[0])
+        begun = float(await far.answer("on"))
         while True:
             back = [at for at, r in panel.said[seen:] if isinstance(r, Status) and r.state is DeviceState.OK]
             if back:
@@ -225,24 +154,6 @@ async def _returning(far: FarEnd, panel: Panel) -> float:
                 break
             await panel.until(len(panel.said) + 1)
     return max(found)
-
-
-async def _echo_s() -> list[float]:
-    """What a byte needs from one end of a pty to the loop at the other: the machine's own share."""
-    with tempfile.TemporaryDirectory(prefix="gh-bench-") as name:
-        wire = Wire(Path(name) / "tty")
-        wire.plug()
-        line = SerialLine("echo", str(wire.path), 115200, CLOCK)
-        found = []
-        for _ in range(CARDS):
-            await CLOCK.sleep(0.002)
-            begun = CLOCK.mono_s()
-            asyncio.get_running_loop().call_soon(os.write, wire.fd, b"x")
-            await line.read()
-            found.append(CLOCK.mono_s() - begun)
-        line.close()
-        wire.unplug()
-        return found
 
 
 # ---------------------------------------------------------------- libosdp's readers, commands and a bad cable

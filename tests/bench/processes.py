@@ -24,11 +24,11 @@ async def rows() -> list[Row]:
             started_s = compound.agent.started_in_s
             await CLOCK.sleep(REST_S)
             rest = await fetch(folder / "run", CLOCK)
-            main_mb, idle_cpu = _rss_mb(compound.agent.pid), _cpu_s(compound.agent.pid)
+            main_mb, idle_cpu = _rss_mb(compound.agent.pid), cpu_s(compound.agent.pid)
             for _ in range(WALKS):
                 compound.walk("cam-lane")
                 await CLOCK.sleep(WALK_S)
-            main_cpu = (_cpu_s(compound.agent.pid) - idle_cpu) / (WALKS * WALK_S)
+            main_cpu = (cpu_s(compound.agent.pid) - idle_cpu) / (WALKS * WALK_S)
             seen = await fetch(folder / "run", CLOCK)
             worker_mb = _rss_mb(seen["vision"]["pid"])
     before, after = rest["vision"]["stats"], seen["vision"]["stats"]
@@ -52,6 +52,6 @@ def _rss_mb(pid: int) -> float:
     return int(found[1]) / 1024
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / 100

@@ -2,27 +2,21 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from agent.credentials.numbers import card_of
-from agent.journal import Journal, Limits
-from agent.settings import Confirm, Profile, Settings, WiegandBus, load
+from agent.settings import Confirm, Settings, WiegandBus, load
 from simulators.compound import SimCompound
 from simulators.scenario import ScenarioCard
-from tests.bench.backlog import BACKLOG
-from tests.bench.gateway import CLOCK, READING, SIMULATED
-from tests.bench.processes import _cpu_s
+from tests.bench.busy import Load, Meanwhile, back_with_a_backlog, killing, nothing, walking, with_cameras
+from tests.bench.gateway import CLOCK, SIMULATED
 from tests.bench.table import Row, quantile
 
 ROUNDS = 25
-CAMERAS = 3
-"""Enough pictures a second for an inference at any moment."""
 GAP_S = 0.03
 AIM_MS = 10.0
-READINGS = 8 * BACKLOG
-"""So many that the backlog of 50,000 drains for as long as cards are presented."""
 _DOORS = ("north-gate", "south-gate")
 _LINES = {"north-gate": 5, "south-gate": 6}
 
@@ -30,20 +24,12 @@ _LINES = {"north-gate": 5, "south-gate": 6}
 async def rows() -> list[Row]:
     found: list[Row] = []
     async with _compound() as running:
-        found += _rows("at rest", await _latencies(running, _nothing))
-        await running.network.cut()
-        await running.agent.stop()
-        await _fill(running.file.parent / "state", READINGS)
-        await running.agent.start()
-        await running.all_devices_up()
-        await running.network.mend()
-        vision, begun = await running.vision_pid(), CLOCK.mono_s()
-        used_s = _cpu_s(vision)
-        busy = await _latencies(running, _walking(running))
-        share = (_cpu_s(vision) - used_s) / (CLOCK.mono_s() - begun)
-        gone = READINGS - await running.waiting()
-        found += _rows(f"vision at {share:.0%} of a core, {gone:,} readings draining meanwhile", busy)
-        found += _rows("vision process killed every second", await _latencies(running, _killing(running)))
+        found += _rows("at rest", await _latencies(running, nothing))
+        await back_with_a_backlog(running)
+        load = await Load.of(running)
+        busy = await _latencies(running, walking(running))
+        found += _rows(await load.words(running), busy)
+        found += _rows("vision process killed every second", await _latencies(running, killing(running)))
     return found
 
 
@@ -83,37 +69,10 @@ def _settings() -> Settings:
         door.model_copy(update={"reader": f"wiegand-{door.id.removesuffix('-gate')}", "unlock_s": 1.0})
         for door in settings.doors
     )
-    cameras = tuple(
-        camera.model_copy(update={"id": f"{camera.id}-{n}", "fps": 10.0, "zones": ()})
-        for camera in settings.cameras
-        for n in range(CAMERAS)
-    )
-    vision = settings.vision.model_copy(update={"profile": Profile.THOROUGH})
-    storage = settings.storage.model_copy(update={"max_mb": 512})
-    return settings.model_copy(
-        update={
-            "storage": storage,
-            "devices": (*settings.devices, bus),
-            "cameras": cameras,
-            "doors": doors,
-            "vision": vision,
-        }
-    )
+    return with_cameras(settings.model_copy(update={"devices": (*settings.devices, bus), "doors": doors}))
 
 
-async def _fill(folder: Path, count: int) -> None:
-    journal = await Journal.open(folder, Limits(), CLOCK)
-    for number in range(count):
-        if number % 500 == 499:
-            await journal.append(READING)
-        else:
-            journal.append_nowait(READING)
-    await journal.close()
-
-
-async def _latencies(
-    running: SimCompound, meanwhile: Callable[[], Coroutine[None, None, None]]
-) -> dict[str, list[float]]:
+async def _latencies(running: SimCompound, meanwhile: Meanwhile) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {door: [] for door in _DOORS}
     task = asyncio.create_task(meanwhile(), name="meanwhile")
     try:
@@ -139,29 +98,3 @@ async def _pass(running: SimCompound, door: str) -> float:
     on_s = CLOCK.mono_s()
     sent = running.wiegand[reader]
     return on_s - max(sent.driven_s, sent.last_s + (GAP_S if door == "south-gate" else 0.0))
-
-
-async def _nothing() -> None:
-    """The compound is at rest."""
-
-
-def _walking(running: SimCompound) -> Callable[[], Coroutine[None, None, None]]:
-    """Somebody is always before the camera: every picture is looked at."""
-
-    async def walk() -> None:
-        while True:
-            for camera in running.cameras:
-                running.walk(camera)
-            await CLOCK.sleep(9.0)
-
-    return walk
-
-
-def _killing(running: SimCompound) -> Callable[[], Coroutine[None, None, None]]:
-    async def kill() -> None:
-        while True:
-            with suppress(AssertionError, ProcessLookupError):  # it is being started again
-                await running.kill_vision()
-            await CLOCK.sleep(1.0)
-
-    return kill

@@ -30,7 +30,7 @@ from drivers.line import Enough, Line
 from drivers.osdp.config import Baud, OsdpBus, OsdpReader, SecureChannel
 from drivers.osdp.cp import OsdpControlPanel
 from drivers.osdp.frames import Deframer, Frame, encode
-from drivers.osdp.messages import Cmd, Reply
+from drivers.osdp.messages import Capability, Cmd, Reply
 from drivers.osdp.outage import TIMEOUT_S, light_s
 from drivers.osdp.secure import SCBK_D
 from simulators.osdp_reader import SimOsdpBus
@@ -453,6 +453,7 @@ class TableLine:
         self.asked: list[tuple[float, int]] = []
         self.commands: list[tuple[int, int]] = []
         self.panel: OsdpControlPanel
+        self.end: Callable[[], object]
         self.closed = False
         self._clock = clock
         self._waiting = b""
@@ -466,7 +467,7 @@ class TableLine:
         if command.address in self.present:
             code, content = {
                 Cmd.ID: (Reply.PDID, bytes(12)),
-                Cmd.CAP: (Reply.PDCAP, b""),
+                Cmd.CAP: (Reply.PDCAP, bytes((Capability.OUTPUTS, 1, 1))),
                 Cmd.LSTAT: (Reply.LSTATR, bytes(2)),
             }.get(Cmd(command.code), (Reply.ACK, b""))
             reply = encode(Frame(command.address, command.sequence, code, content, reply=True))
@@ -540,6 +541,7 @@ async def table(
 
     line.panel = OsdpControlPanel(config, clock, open_line)
     task = asyncio.create_task(line.panel.run(reports.append))
+    line.end = task.cancel
     await clock.settle()
     try:
         yield clock, line, reports
@@ -640,6 +642,22 @@ async def test_a_reader_whose_answers_come_late_is_found_though_they_fall_into_t
         await clock.advance(1.5)
         states = [r.state for r in reports if isinstance(r, Status) and r.device == "reader-1"]
         assert states[-2:] == [DeviceState.FAULT, DeviceState.OK]
+
+
+async def test_outputs_are_released_without_speaking_into_the_reply_that_is_on_its_way() -> None:
+    async with table({0, 1}) as (clock, line, _):
+        await clock.advance(1)
+        line.panel.apply(Switch(DeviceId("reader-1"), PointId("output-0"), on=True))
+        await clock.advance(1)
+        line.late_s = 0.03
+        while line.asked[-1][1] != 1:
+            await clock.advance(0.01)
+        asked = len(line.asked)
+        line.end()
+        await clock.advance(0.5)
+        (first_s, _), *rest = line.asked[asked - 1 :]
+        assert Cmd.OUT in [code for _, code in line.commands[asked:]]
+        assert all(at - first_s >= line.late_s for at, _ in rest)
 
 
 async def test_eight_dead_readers_leave_the_living_one_its_polls() -> None:
