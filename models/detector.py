@@ -1,21 +1,25 @@
-"""From a picture to boxes: letterbox, normalise, run, decode NanoDet's heads, suppress doubles.
+"""From a picture to boxes: letterbox, normalise, run, decode as the card says.
 
 Pictures are (height, width, 3) uint8 BGR. Boxes are float32 rows of left, top, right, bottom.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.card import Card, read_model
-from models.runtime import Network
+from drivers.base import ConfigError
+from models.boxes import Boxes, Picture, overlap
+from models.card import FOLDER, Card, NanoDet, read_model
+from models.decoders import decoder_of
+from models.decoders.found import Shape
+from models.runtime import Network, cut_to
 
-Picture = npt.NDArray[np.uint8]
-Boxes = npt.NDArray[np.float32]
+__all__ = ["Boxes", "Detection", "Detector", "Picture", "input_shape", "letterbox", "overlap"]
 
 _STEP = 32
 _GREY = 114
@@ -33,44 +37,47 @@ class Detection:
 class Detector:
     """One interpreter for every picture that fits into `pictures` (each (height, width)); not for two threads at once.
 
-    The input is cut to the shape they share: a flat picture costs what it covers, not a square.
+    The input of a graph that can be cut is cut to the shape they share: a flat picture costs what it covers, not a
+    square. `folder` is that of the model file. Raises: ConfigError when the file is not what its card says.
     """
 
     def __init__(
-        self, card: Card, *, pictures: Iterable[tuple[int, int]], runtime: str = "auto", threads: int = 1
+        self,
+        card: Card,
+        *,
+        pictures: Iterable[tuple[int, int]],
+        runtime: str = "auto",
+        threads: int = 1,
+        folder: Path = FOLDER,
     ) -> None:
-        self._card = card
-        self.height, self.width = input_shape(card.input.size, pictures)
-        self._network = Network(
-            read_model(card),
-            size=card.input.size,
-            strides=card.output.strides,
-            height=self.height,
-            width=self.width,
-            runtime=runtime,
-            threads=threads,
-        )
+        size, spec = card.input.size, card.output
+        model = read_model(card, folder)
+        self.height = self.width = size
+        if isinstance(spec, NanoDet):
+            self.height, self.width = input_shape(size, pictures)
+            model = cut_to(model, size, spec.strides, self.height, self.width)
+        self._network = Network(model, height=self.height, width=self.width, runtime=runtime, threads=threads)
         self.runtime = self._network.runtime
+        self._rgb = card.input.order == "RGB"
         self._table = np.ascontiguousarray(self._network.quantise(normalise_table(card.input.mean, card.input.scale)))
-        self._centres = [cell_centres(self.height, self.width, stride) for stride in card.output.strides]
-        self._classes = np.array(sorted(card.labels))
-        self._names = [card.labels[int(number)] for number in self._classes]
+        classes = np.array(sorted(card.labels))
+        self._names = [card.labels[int(number)] for number in classes]
+        self._decoder = decoder_of(spec, self.height, self.width, classes)
+        _demand_shapes(card, folder / card.file, self._decoder.shapes, self._network.shapes)
         self.confident = card.confident
 
     def detect(self, picture: Picture, min_score: float) -> list[Detection]:
         """Things at least `min_score` sure, the surest first."""
         canvas, scale = letterbox(picture, self.height, self.width)
-        outputs = self._network.run(normalise(canvas, self._table)[np.newaxis])
-        boxes, scores, classes = decode(
-            outputs, self._centres, self._card.output.strides, self._card.output.bins, self._classes, min_score
-        )
+        if self._rgb:
+            canvas = cv2.cvtColor(canvas, cv2.COLOR_BGR2RGB)  # type: ignore[assignment]  # OpenCV's stubs widen it
+        found = self._decoder.decode(self._network.run(normalise(canvas, self._table)[np.newaxis]), min_score)
         height, width = picture.shape[:2]
-        boxes = np.clip(boxes / scale, 0, np.array([width, height, width, height], np.float32))
-        kept = suppress(boxes, scores, classes, self._card.output.nms_iou)
+        boxes = np.clip(found.boxes / scale, 0, np.array([width, height, width, height], np.float32))
         return [
-            Detection(self._names[classes[i]], float(scores[i]), tuple(boxes[i].tolist()))
-            for i in kept
-            if boxes[i, 2] > boxes[i, 0] and boxes[i, 3] > boxes[i, 1]
+            Detection(self._names[place], score, tuple(box))
+            for place, score, box in zip(found.places.tolist(), found.scores.tolist(), boxes.tolist(), strict=True)
+            if box[2] > box[0] and box[3] > box[1]
         ]
 
 
@@ -102,62 +109,20 @@ def normalise(picture: Picture, table: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return cv2.LUT(picture, table)
 
 
-def cell_centres(height: int, width: int, stride: int) -> Boxes:
-    """(cells, 4) float32: x, y, x, y of each cell's centre, row by row."""
-    y, x = np.mgrid[0 : height // stride, 0 : width // stride].astype(np.float32)
-    centres = np.stack([(x + 0.5) * stride, (y + 0.5) * stride] * 2, axis=-1)
-    return np.asarray(centres.reshape(-1, 4), np.float32)
+def _demand_shapes(card: Card, path: Path, wanted: Sequence[Shape], found: Sequence[Shape]) -> None:
+    """Raises: ConfigError when the file's outputs are not those of the card."""
+    if len(wanted) == len(found) and all(map(_fits, wanted, found)):
+        return
+    says = ", ".join("x".join(str(side or "n") for side in shape) for shape in wanted)
+    has = ", ".join("x".join(map(str, shape)) for shape in found)
+    raise ConfigError(
+        f"the outputs of {path} are {has}; its card says {says} ({card.output.decoder})",
+        hint="correct [output] of the card: models/README.md says what each decoder expects",
+    )
 
 
-def decode(
-    outputs: list[npt.NDArray[np.float32]],
-    centres: list[Boxes],
-    strides: Iterable[int],
-    bins: int,
-    classes: npt.NDArray[np.int_],
-    min_score: float,
-) -> tuple[Boxes, npt.NDArray[np.float32], npt.NDArray[np.intp]]:
-    """Boxes in canvas pixels, their scores, and for each its place in `classes`; only cells that reach `min_score`.
-
-    A side's distance is the expectation of a softmax over `bins`, in strides from the cell's centre.
-    """
-    heads = len(centres)
-    found: list[tuple[Boxes, npt.NDArray[np.float32], npt.NDArray[np.intp]]] = []
-    signs = np.array([-1, -1, 1, 1], np.float32)
-    for scores, distances, centre, stride in zip(outputs[:heads], outputs[heads:], centres, strides, strict=True):
-        wanted = scores[0][:, classes]
-        best = wanted.argmax(axis=1)
-        score = wanted[np.arange(len(best)), best]
-        cells = np.flatnonzero(score >= min_score)
-        logits = distances[0][cells].reshape(-1, 4, bins)
-        weights = np.exp(logits - logits.max(axis=2, keepdims=True))
-        sides = (weights @ np.arange(bins, dtype=np.float32)) / weights.sum(axis=2) * stride
-        found.append((centre[cells] + sides * signs, score[cells], best[cells]))
-    boxes, scores, places = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return boxes, scores, places
-
-
-def overlap(one: Boxes, other: Boxes) -> npt.NDArray[np.float32]:
-    """(n, m) intersection over union."""
-    low = np.maximum(one[:, np.newaxis, :2], other[np.newaxis, :, :2])
-    high = np.minimum(one[:, np.newaxis, 2:], other[np.newaxis, :, 2:])
-    shared = np.prod(np.clip(high - low, 0, None), axis=2)
-    areas = [np.prod(np.clip(boxes[:, 2:] - boxes[:, :2], 0, None), axis=1) for boxes in (one, other)]
-    union = areas[0][:, np.newaxis] + areas[1][np.newaxis] - shared
-    return np.asarray(shared / np.maximum(union, 1e-6), np.float32)
-
-
-def suppress(boxes: Boxes, scores: npt.NDArray[np.float32], classes: npt.NDArray[np.intp], iou: float) -> list[int]:
-    """Indices that are left, best score first, once boxes of one class that overlap by more than `iou` are one."""
-    order = np.argsort(-scores, kind="stable")
-    doubles = (overlap(boxes, boxes) > iou) & (classes[:, np.newaxis] == classes[np.newaxis])
-    gone = np.zeros(len(boxes), bool)
-    kept: list[int] = []
-    for index in order.tolist():
-        if not gone[index]:
-            kept.append(index)
-            gone |= doubles[index]
-    return kept
+def _fits(wanted: Shape, found: Shape) -> bool:
+    return len(wanted) == len(found) and all(side in (0, there) for side, there in zip(wanted, found, strict=True))
 
 
 def _steps(side: float) -> int:

@@ -136,9 +136,10 @@ def model(settings: Settings) -> Iterator[Finding]:
         return
     from models import card
 
-    name, chosen = settings.vision.model, settings.vision.runtime
+    name, chosen = settings.vision.chosen, settings.vision.runtime
     try:
-        path = card.verify(card.load(name))
+        model = card.find(name, settings.storage.models_folder)
+        path = card.verify(model.card, model.folder)
     except ConfigError as err:
         yield bad(_MODEL, Words(str(err), f"模型 {name} 缺失或与校验和不符：{err}"), Words(err.hint, err.hint))
         return

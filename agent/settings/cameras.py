@@ -1,6 +1,7 @@
 """Cameras, what is watched in their pictures, the detector, and what may be kept of people."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -48,12 +49,19 @@ class Profile(StrEnum):
 
 class Vision(Confined):
     model: Slug = "nanodet-416-fp16"
+    model_card: Path | None = None
+    """Card of an installer's own model, its file beside it, in place of `model`."""
     runtime: Runtime = Runtime.AUTO
     threads: Annotated[int, Field(ge=1, le=4)] = 1
     min_score: Annotated[float, Field(gt=0, lt=1)] = 0.4
     profile: Profile = Profile.ECONOMICAL
     cpu_cores: Annotated[float, Field(ge=0.1, le=16)] = 1.0
     """CPU of the vision process, in cores: above it the frame rate of all cameras goes down alike."""
+
+    @property
+    def chosen(self) -> str:
+        """The model's name, or the path of its card."""
+        return self.model if self.model_card is None else str(self.model_card)
 
 
 class Privacy(Confined):

@@ -212,6 +212,11 @@ class Storage(Confined):
     telemetry_every_s: Annotated[float, Field(ge=0, le=3600)] = 10.0
     """A point's numeric reading is kept at most this often; a truth value on every change."""
 
+    @property
+    def models_folder(self) -> Path:
+        """Files of models that `gatehouse models fetch` has brought."""
+        return self.folder / "models"
+
 
 class Access(Confined):
     credentials_file: Path | None = None

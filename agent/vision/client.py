@@ -36,6 +36,7 @@ class VisionClient:
     def __init__(self, settings: Settings, clock: Clock, observe: Observe, emit: Emit) -> None:
         self._cameras = settings.cameras
         self._config = settings.vision
+        self._models = settings.storage.models_folder
         self._path = settings.run.folder / "vision.sock"
         self._clock = clock
         self._observe = observe
@@ -155,7 +156,8 @@ class VisionClient:
     def _worker_config(self) -> WorkerConfig:
         return WorkerConfig(
             cameras=tuple(_watched(camera) for camera in self._cameras),
-            model=self._config.model,
+            model=self._config.chosen,
+            models=str(self._models),
             runtime=self._config.runtime.value,
             threads=self._config.threads,
             min_score=self._config.min_score,

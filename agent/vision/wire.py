@@ -41,6 +41,9 @@ class WorkerConfig(Confined):
 
     cameras: Annotated[tuple[WatchedCamera, ...], Field(min_length=1)]
     model: str
+    """A name, or the path of an installer's card."""
+    models: str
+    """Folder of fetched models."""
     runtime: str
     threads: int
     min_score: float

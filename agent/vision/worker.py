@@ -179,12 +179,13 @@ class Worker:
 def _detector(config: WorkerConfig) -> "Detector":
     import cv2
 
-    from models.card import load
+    from models.card import find
     from models.detector import Detector
 
     cv2.setNumThreads(1)
     pictures = [(c.source.picture.height, c.source.picture.width) for c in config.cameras]
-    return Detector(load(config.model), pictures=pictures, runtime=config.runtime, threads=config.threads)
+    model = find(config.model, Path(config.models))
+    return Detector(model.card, pictures=pictures, runtime=config.runtime, threads=config.threads, folder=model.folder)
 
 
 def _watches(config: WorkerConfig, detector: "Detector") -> "Iterator[CameraWatch]":

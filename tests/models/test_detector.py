@@ -8,8 +8,9 @@ import pytest
 
 from drivers.base import ConfigError
 from models import runtime
+from models.boxes import suppress
 from models.card import load, read_model
-from models.detector import Detector, Picture, cell_centres, decode, input_shape, letterbox, overlap, suppress
+from models.detector import Detector, Picture, input_shape, letterbox, overlap
 from simulators.clips import fetch_bikes
 from tests.conftest import need
 
@@ -71,7 +72,7 @@ def test_a_missing_runtime_is_named_with_its_cure(monkeypatch: pytest.MonkeyPatc
 def test_a_file_without_the_feature_maps_of_its_card_is_refused() -> None:
     content = read_model(load("nanodet-416-fp16"))
     with pytest.raises(ConfigError, match="feature maps"):
-        runtime.Network(content, size=1024, strides=(8,), height=320, width=416, runtime="auto", threads=1)
+        runtime.cut_to(content, 1024, (8,), height=320, width=416)
 
 
 @pytest.mark.parametrize(
@@ -93,21 +94,6 @@ def test_letterbox_puts_the_picture_top_left() -> None:
     assert scale == pytest.approx(1.04)
     assert (canvas[:104] == 7).all()
     assert (canvas[104:] == 114).all()
-
-
-def test_decode_measures_each_side_from_the_centre_of_the_cell() -> None:
-    centres = cell_centres(64, 96, 32)
-    scores = np.zeros((1, 6, 80), np.float32)
-    scores[0, 4, 2] = 0.9
-    distances = np.zeros((1, 6, 4, 3), np.float32)
-    for side, bin_ in enumerate((0, 1, 2, 1)):
-        distances[0, 4, side, bin_] = 50
-    boxes, found, places = decode(
-        [scores, distances.reshape(1, 6, 12)], [centres], [32], 3, np.array([0, 2]), min_score=0.5
-    )
-    assert boxes.tolist() == [[48, 16, 112, 80]]
-    assert found.tolist() == pytest.approx([0.9])
-    assert places.tolist() == [1]
 
 
 def test_doubles_of_one_class_become_one() -> None:

@@ -31,6 +31,7 @@ CONFIG = WorkerConfig(
         ),
     ),
     model="nanodet-416-fp16",
+    models="/var/lib/gatehouse/models",
     runtime="auto",
     threads=1,
     min_score=0.4,

@@ -23,6 +23,7 @@ def config(runtime: str = "auto") -> WorkerConfig:
     return WorkerConfig(
         cameras=(WatchedCamera(source=source),),
         model="nanodet-416-fp16",
+        models="/var/lib/gatehouse/models",
         runtime=runtime,
         threads=1,
         min_score=0.4,

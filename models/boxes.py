@@ -1,0 +1,51 @@
+"""Boxes and pictures as arrays.
+
+Pictures are (height, width, 3) uint8 BGR. Boxes are float32 rows of left, top, right, bottom.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+Picture = npt.NDArray[np.uint8]
+Boxes = npt.NDArray[np.float32]
+Scores = npt.NDArray[np.float32]
+
+
+def overlap(one: Boxes, other: Boxes) -> npt.NDArray[np.float32]:
+    """(n, m) intersection over union."""
+    low = np.maximum(one[:, np.newaxis, :2], other[np.newaxis, :, :2])
+    high = np.minimum(one[:, np.newaxis, 2:], other[np.newaxis, :, 2:])
+    shared = np.prod(np.clip(high - low, 0, None), axis=2)
+    areas = [np.prod(np.clip(boxes[:, 2:] - boxes[:, :2], 0, None), axis=1) for boxes in (one, other)]
+    union = areas[0][:, np.newaxis] + areas[1][np.newaxis] - shared
+    return np.asarray(shared / np.maximum(union, 1e-6), np.float32)
+
+
+def suppress(boxes: Boxes, scores: Scores, classes: npt.NDArray[np.intp], iou: float) -> list[int]:
+    """Indices that are left, best score first, once boxes of one class that overlap by more than `iou` are one."""
+    order = np.argsort(-scores, kind="stable")
+    doubles = (overlap(boxes, boxes) > iou) & (classes[:, np.newaxis] == classes[np.newaxis])
+    gone = np.zeros(len(boxes), bool)
+    kept: list[int] = []
+    for index in order.tolist():
+        if not gone[index]:
+            kept.append(index)
+            gone |= doubles[index]
+    return kept
+
+
+def cell_centres(height: int, width: int, stride: int) -> Boxes:
+    """(cells, 4) float32: x, y, x, y of each cell's centre, row by row; a cell that is cut off at the edge is one."""
+    y, x = np.mgrid[0 : -(-height // stride), 0 : -(-width // stride)].astype(np.float32)
+    centres = np.stack([(x + 0.5) * stride, (y + 0.5) * stride] * 2, axis=-1)
+    return np.asarray(centres.reshape(-1, 4), np.float32)
+
+
+def around(x: Scores, y: Scores, width: Scores, height: Scores) -> Boxes:
+    """(n, 4) boxes from their centres and sizes."""
+    half_width, half_height = width / 2, height / 2
+    return np.stack([x - half_width, y - half_height, x + half_width, y + half_height], axis=1).astype(np.float32)
+
+
+def sigmoid(logits: Scores) -> Scores:
+    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -50, 50))), np.float32)
