@@ -41,6 +41,12 @@ _MB = 1 << 20
 LAST_COMMIT_S = 0.5
 LAST_PUBLISH_S = 2.0
 VERSION = version("gatehouse-agent")
+_TROUBLES = {
+    TroubleCode.RECEIPT_MISMATCH: Kind.RECEIPT_MISMATCH,
+    TroubleCode.CERTIFICATE: Kind.CERTIFICATE_FAULT,
+    TroubleCode.CERTIFICATE_WELL: Kind.CERTIFICATE_RESTORED,
+}
+"""Of the others the centre or the broker has refused something."""
 
 
 async def run(settings: Settings, clock: Clock) -> int:
@@ -274,14 +280,19 @@ class Agent:
         self._say(Kind.JOURNAL_FAULT, facts, subject="journal")
 
     def _trouble(self, trouble: Trouble) -> None:
-        _log.error("uplink: %s", trouble.reason)
+        kind = _TROUBLES.get(trouble.code, Kind.UPLINK_REFUSED)
+        if kind is Kind.CERTIFICATE_RESTORED:
+            self._say(kind, subject="uplink")
+            return
+        _log.error("uplink: %s; %s", trouble.reason, trouble.hint)
         data: dict[str, JsonValue] = {"code": trouble.code.value, "reason": trouble.reason}
         if trouble.lane is not None:
             data |= {"lane": trouble.lane.value, "sequence": trouble.sequence}
         if trouble.count > 1:
             data["count"] = trouble.count
-        forged = trouble.code is TroubleCode.RECEIPT_MISMATCH
-        self._say(Kind.RECEIPT_MISMATCH if forged else Kind.UPLINK_REFUSED, data, subject="uplink")
+        if trouble.hint:
+            data["hint"] = trouble.hint
+        self._say(kind, data, subject="uplink")
 
     def _status_message(self) -> bytes:
         gateway, now_s = self._settings.gateway, self._clock.mono_s()

@@ -87,6 +87,8 @@ class Kind(StrEnum):
     JOURNAL_FAULT = "journal.fault"
     JOURNAL_RESTORED = "journal.restored"
     UPLINK_REFUSED = "uplink.refused"
+    CERTIFICATE_FAULT = "certificate.fault"
+    CERTIFICATE_RESTORED = "certificate.restored"
     RECEIPT_MISMATCH = "receipt.mismatch"
     EPOCH_STARTED = "epoch.started"
     ENTRIES_DROPPED = "entries.dropped"
@@ -177,6 +179,8 @@ CATALOGUE: Mapping[Kind, KindInfo] = {
             "Mains power lost", "市电中断", 301),
     **_pair(Kind.JOURNAL_FAULT, Kind.JOURNAL_RESTORED, Lane.FAULT, Severity.CRITICAL,
             "Event storage fault", "事件存储故障", None),
+    **_pair(Kind.CERTIFICATE_FAULT, Kind.CERTIFICATE_RESTORED, Lane.FAULT, Severity.MAJOR,
+            "Gateway certificate needs attention", "网关证书需处理", None),
     Kind.DURESS: KindInfo(Lane.ALARM, Severity.CRITICAL, "Duress", "胁迫报警", 121, silent=True),
     Kind.DURESS_ENTRY: KindInfo(
         Lane.ALARM, Severity.CRITICAL, "Door opened under duress", "胁迫开门", 124, silent=True

@@ -205,24 +205,21 @@ def free_ports(count: int) -> Sequence[int]:
     with ExitStack() as stack:
         # Start somewhere else in each process, so that test runs side by side rarely try the same ones.
         for step in range(10_000):
-            port = 10_000 + (os.getpid() * 97 + _taken() + step) % max(1, low - 10_000)
+            port = 10_000 + (os.getpid() * 97 + step) % max(1, low - 10_000)
+            if port in _handed_out:
+                continue
             probe = stack.enter_context(socket.socket())
             with suppress(OSError):  # taken: the next one
                 probe.bind(("127.0.0.1", port))
                 found.append(port)
             if len(found) == count:
+                _handed_out.update(found)
                 return found
     raise BrokerError("no free port on 127.0.0.1", hint="end some of the programs that listen there")
 
 
-_handed_out = 0
-
-
-def _taken() -> int:
-    """Moves on with each call, so that two brokers of one process never start from the same port."""
-    global _handed_out  # noqa: PLW0603 - one number for the whole process
-    _handed_out += 1
-    return _handed_out
+_handed_out: set[int] = set()
+"""Ports that this process has been given: a broker that was made and not yet started holds none of its own."""
 
 
 async def _accepts(port: int) -> bool:

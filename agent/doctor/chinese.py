@@ -160,6 +160,21 @@ _SENTENCES = {
     "enter the first card: gatehouse card": "请录入第一张卡：gatehouse card",
     "restore it from a copy, or remove it and enter the cards again": "请从备份恢复，或删除后重新录入卡片",
     # the link to the centre
+    "by {}, as {} was not there": "（经 {}，因 {} 无法连接）",
+    "the gateway's certificate ends on {}, within {} days": "网关证书将于 {} 过期，不足 {} 天",
+    "the gateway's certificate has ended on {}": "网关证书已于 {} 过期",
+    "the gateway's certificate ended on {}": "网关证书已于 {} 过期",
+    "the gateway's certificate begins on {} UTC": "网关证书自 {}（UTC）起生效",
+    "the gateway's certificate is not signed by the one that it names": "网关证书不是由其所称的机构签发",
+    "the gateway's certificate is not one for clients (extended key usage)": "网关证书不是客户端证书（扩展密钥用法）",
+    "certificate or key is being written": "证书或密钥正在写入",
+    "the broker refuses the new certificate, the old one is used: {}": "消息代理不接受新证书，继续使用旧证书：{}",
+    "ask the centre for a new one": "请向综治中心申请新证书",
+    "put the centre's files there whole: certificate, key and CA that belong together": (
+        "请完整放置综治中心提供的文件：相互匹配的证书、密钥和 CA"
+    ),
+    "check the gateway's clock, or wait until then": "请检查网关时钟，或等到生效时间",
+    "have the centre check that the broker knows who signed it": "请综治中心确认消息代理信任该证书的签发机构",
     "{} refuses the connection": "{} 拒绝连接",
     "{} does not answer": "{} 没有应答",
     "{} hung up: {}": "{} 断开了连接：{}",

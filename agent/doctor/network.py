@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from agent.doctor.chinese import both
 from agent.doctor.findings import Finding, bad, ok, warn
 from agent.settings import Camera, Settings
+from agent.uplink import papers
 from agent.uplink.dial import Target, explain
 from agent.words import Words
 from drivers.base import Clock
@@ -23,8 +24,7 @@ _SOON = timedelta(days=30)
 
 
 async def broker(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
-    """As the agent dials it, up to the end of the TLS handshake; nothing is sent over it."""
-    target = Target.of(settings.centre)
+    """Each as the agent dials it, up to the end of the TLS handshake; nothing is sent over it."""
     missing = [path for path in (settings.centre.ca_file, settings.centre.cert_file) if path and not _readable(path)]
     for path in missing:
         yield bad(
@@ -39,10 +39,19 @@ async def broker(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
         return
     for finding in own_certificate(settings.centre.cert_file, clock.utc()):
         yield finding
+    for target in Target.all(settings.centre):
+        async for finding in _dialled(target, clock):
+            yield finding
+
+
+async def _dialled(target: Target, clock: Clock) -> AsyncIterator[Finding]:
     try:
-        context = target.context() if target.tls else None
+        context = papers.read(target, None).context if target.tls else None
         async with clock.timeout(_STEP_S):
             reader, writer = await asyncio.open_connection(target.host, target.port, ssl=context)
+    except papers.PapersError as err:
+        yield bad(_BROKER, both(str(err)), both(err.hint))
+        return
     except (OSError, ValueError) as err:
         failed = explain(err, target)
         yield bad(_BROKER, both(failed.reason), both(failed.hint))

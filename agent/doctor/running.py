@@ -47,7 +47,9 @@ def _summary(snapshot: Mapping[str, Any]) -> Finding:
 def _link(link: Mapping[str, Any]) -> Finding:
     match link["phase"]:
         case "up":
-            return ok(_LINK, f"connected, MQTT {link['protocol']}", f"已连接，MQTT {link['protocol']}")
+            by = both(link["reason"])  # of a broker that is not the preferred one
+            en, zh = f"connected, MQTT {link['protocol']}", f"已连接，MQTT {link['protocol']}"
+            return ok(_LINK, f"{en} {by.en}".strip(), f"{zh} {by.zh}".strip())
         case "connecting":
             return warn(
                 _LINK,

@@ -189,6 +189,8 @@ class Protocol(StrEnum):
 class Centre(Confined):
     broker: Annotated[str, Field(pattern=r"^mqtts?://")]
     """mqtts://host[:8883], or mqtt://host[:1883], which is accepted for loopback addresses only."""
+    fallback: tuple[Annotated[str, Field(pattern=r"^mqtts?://")], ...] = ()
+    """Further brokers of the same centre, tried in this order while `broker` is away."""
     protocol: Protocol = Protocol.AUTO
     confirm: Confirm = Confirm.CENTRE
     ca_file: Path | None = None

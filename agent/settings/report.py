@@ -50,7 +50,8 @@ def _summary(settings: Settings, lang: Lang) -> list[str]:
         _count(zones, "zone", "zones", "个区域"),
     ]
     joined = Words(", ", "，").to(lang).join(count.to(lang) for count in counts)
-    centre = Words(f"Centre: {settings.centre.broker}", f"综治中心：{settings.centre.broker}")
+    brokers = ", ".join((settings.centre.broker, *settings.centre.fallback))
+    centre = Words(f"Centre: {brokers}", f"综治中心：{brokers}")
     return [f"  {name.zh} / {name.en} ({settings.gateway.id})", f"  {joined}", f"  {centre.to(lang)}"]
 
 

@@ -68,20 +68,16 @@ def _camera(camera: Camera, place: KeyPath) -> Iterator[Finding]:
 
 
 def _centre(centre: Centre) -> Iterator[Finding]:
-    broker: KeyPath = ("centre", "broker")
-    parts = _parts(centre.broker)
-    if (fault := _address_fault(parts)) is not None:
-        yield Finding(
-            broker,
-            fault,
-            Words("Write mqtts://host or mqtts://host:port.", "应写为 mqtts://主机 或 mqtts://主机:端口。"),
-        )
-    elif parts.scheme == "mqtt" and not is_plain_loopback(centre.broker):
-        yield Finding(
-            broker,
-            Words("would send events without encryption over the network.", "将在网络上明文传输事件。"),
-            Words("Write mqtts:// instead of mqtt://.", "请将 mqtt:// 改为 mqtts://。"),
-        )
+    yield from _broker(("centre", "broker"), centre.broker)
+    for number, address in enumerate(centre.fallback):
+        key: KeyPath = ("centre", "fallback", number)
+        yield from _broker(key, address)
+        if address in (centre.broker, *centre.fallback[:number]):
+            yield Finding(
+                key,
+                Words("is named already.", "与前面的地址重复。"),
+                Words("Name each broker once.", "每个代理只写一次。"),
+            )
     if centre.confirm is Confirm.BROKER and centre.protocol is Protocol.MQTT311:
         yield Finding(
             ("centre", "confirm"),
@@ -98,6 +94,22 @@ def _centre(centre: Centre) -> Iterator[Finding]:
                 Words(f"is missing, and {given} is of no use without it.", f"缺失，没有它 {given} 不起作用。"),
                 Words(f"Add {needed}, or remove {given}.", f"请添加 {needed}，或删除 {given}。"),
             )
+
+
+def _broker(key: KeyPath, address: str) -> Iterator[Finding]:
+    parts = _parts(address)
+    if (fault := _address_fault(parts)) is not None:
+        yield Finding(
+            key,
+            fault,
+            Words("Write mqtts://host or mqtts://host:port.", "应写为 mqtts://主机 或 mqtts://主机:端口。"),
+        )
+    elif parts.scheme == "mqtt" and not is_plain_loopback(address):
+        yield Finding(
+            key,
+            Words("would send events without encryption over the network.", "将在网络上明文传输事件。"),
+            Words("Write mqtts:// instead of mqtt://.", "请将 mqtt:// 改为 mqtts://。"),
+        )
 
 
 def _address_fault(parts: SplitResult) -> Words | None:

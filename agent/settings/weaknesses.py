@@ -68,7 +68,7 @@ def _doors(settings: Settings) -> Iterator[Finding]:
 
 def _centre(settings: Settings) -> Iterator[Finding]:
     centre = settings.centre
-    if is_plain_loopback(centre.broker):
+    if any(is_plain_loopback(address) for address in (centre.broker, *centre.fallback)):
         yield Finding(
             ("centre", "broker"),
             Words("is not encrypted; allowed because it stays on this machine.", "未加密；因仅限本机而允许。"),

@@ -5,7 +5,7 @@ import ssl
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 from urllib.parse import urlsplit
 
 from agent.settings import Centre
@@ -27,6 +27,10 @@ class Cause(StrEnum):
 
 SLOW = frozenset({Cause.DENIED, Cause.CONFIGURED})
 """Trying often does not help, and an authentication server suffers from it."""
+
+
+KNOCK_S: Final = 5.0
+"""For each address of the name, and for each step of the handshake."""
 
 
 class LinkDownError(GatehouseError):
@@ -52,8 +56,14 @@ class Target:
     password_file: Path | None
 
     @classmethod
-    def of(cls, centre: Centre) -> Self:
-        parts = urlsplit(centre.broker)
+    def all(cls, centre: Centre) -> tuple[Self, ...]:
+        """In order of preference."""
+        return tuple(cls.of(centre, address) for address in (centre.broker, *centre.fallback))
+
+    @classmethod
+    def of(cls, centre: Centre, address: str | None = None) -> Self:
+        """The preferred broker, or the one at `address`."""
+        parts = urlsplit(address or centre.broker)
         tls = parts.scheme == "mqtts"
         return cls(
             host=parts.hostname or "",
@@ -85,6 +95,15 @@ class Target:
             context.load_cert_chain(self.cert_file, self.key_file)
         return context
 
+    def knock(self, context: ssl.SSLContext | None) -> None:
+        """Connect up to the end of the TLS handshake, and hang up. Blocking. Raises: LinkDownError."""
+        try:
+            with socket.create_connection((self.host, self.port), KNOCK_S) as plain:
+                if self.tls and context is not None:
+                    context.wrap_socket(plain, server_hostname=self.host).close()
+        except (OSError, ValueError) as error:
+            raise explain(error, self) from error
+
     def password(self) -> str | None:
         return self.password_file.read_text().rstrip("\r\n") if self.password_file else None
 
@@ -98,6 +117,15 @@ class _ClosesItself(ssl.SSLSocket):
         except (OSError, ValueError):
             self.close()
             raise
+
+
+def unusable(error: ssl.SSLError) -> LinkDownError:
+    """OpenSSL does not take the files of [centre]."""
+    return LinkDownError(
+        Cause.CONFIGURED,
+        f"certificate or key cannot be used: {error.reason or error}",
+        hint="centre.ca_file, cert_file and key_file must be PEM, and the key must belong to the certificate",
+    )
 
 
 def explain(error: OSError | ValueError, target: Target) -> LinkDownError:
@@ -121,11 +149,7 @@ def explain(error: OSError | ValueError, target: Target) -> LinkDownError:
                 Cause.CONFIGURED, f"{target} does not speak TLS", hint="wrong port? TLS brokers usually listen on 8883"
             )
         case ssl.SSLError() if error.reason in {"PEM_LIB", "KEY_VALUES_MISMATCH", "NO_CERTIFICATE_OR_CRL_FOUND"}:
-            return LinkDownError(
-                Cause.CONFIGURED,
-                f"certificate or key cannot be used: {error.reason}",
-                hint="centre.ca_file, cert_file and key_file must be PEM, and the key must belong to the certificate",
-            )
+            return unusable(error)
         case ssl.SSLError():
             return LinkDownError(
                 Cause.CONFIGURED,

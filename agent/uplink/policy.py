@@ -15,6 +15,9 @@ SOON_CEILING_S: Final = 4.0
 LATE_CEILING_S: Final = 60.0
 FIRST_S: Final = 0.25
 RETRY_MQTT5_S: Final = 24 * 3600.0
+RETURN_S: Final = 300.0
+"""On another broker, the preferred one is looked for so often."""
+RETURN_CEILING_S: Final = 3600.0
 CLOSES_BEFORE_DOWNGRADE: Final = 2
 STRIKES: Final = 2
 
@@ -80,6 +83,50 @@ class Versions:
 
     def succeeded(self) -> None:
         self._closes = 0
+
+
+class Brokers:
+    """Which of `count` brokers to dial, in order of preference, and when to look whether the first is back.
+
+    Every failure leads to the next; a link that has proven itself and is lost, to the first. Whoever has gone back to
+    the first and lost it before it was proven waits twice as long before going back again.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.at = 0
+        self._count = count
+        self._wait_s = RETURN_S
+        self._return_mono_s = 0.0
+        self._proven = self._returned = False
+
+    def up(self, now: float) -> None:
+        self._proven = False
+        self._return_mono_s = now + self._wait_s
+
+    def proven(self) -> None:
+        self._proven = True
+        if self.at == 0:
+            self._wait_s = RETURN_S
+
+    def failed(self) -> None:
+        """Not reached, or lost."""
+        if self.at == 0 and not self._proven and self._returned:
+            self._wait_s = min(self._wait_s * 2, RETURN_CEILING_S)
+        self._returned = False
+        self.at = 0 if self._proven else (self.at + 1) % self._count
+        self._proven = False
+
+    def due(self, now: float) -> bool:
+        """Whether to see if the preferred one is there."""
+        return self.at != 0 and now >= self._return_mono_s
+
+    def away(self, now: float) -> None:
+        """It was not."""
+        self._return_mono_s = now + self._wait_s
+
+    def back(self) -> None:
+        """It is there: dial it next."""
+        self.at, self._returned, self._proven = 0, True, False
 
 
 Mark: TypeAlias = tuple[Lane, int]

@@ -36,6 +36,8 @@ class TroubleCode(StrEnum):
     RECEIPT_UNREADABLE = "receipt_unreadable"
     REFUSED = "refused"  # the broker refuses a lane's messages; tried again slowly
     SET_ASIDE = "set_aside"  # the broker cannot bear a message; it is declared lost and its lane goes on
+    CERTIFICATE = "certificate"  # the gateway's own ends soon, or its successor cannot be used
+    CERTIFICATE_WELL = "certificate_well"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Trouble:
     lane: Lane | None = None
     sequence: int | None = None
     count: int = 1
+    hint: str = ""
 
 
 class Receipts:

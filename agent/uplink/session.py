@@ -6,6 +6,7 @@ paho's callbacks push into a queue and wake the owner; nothing else happens insi
 
 import asyncio
 import socket
+import ssl
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -71,10 +72,16 @@ Happening: TypeAlias = Acked | Message | Subscribed | Closed | _Connack
 
 
 class Session:
-    """`wake` is set whenever `take` has something."""
+    """`wake` is set whenever `take` has something. `context` is used for TLS; without it one is made of the files."""
 
     def __init__(
-        self, target: Target, version: Protocol, client_id: str, keepalive_s: int, wake: asyncio.Event
+        self,
+        target: Target,
+        version: Protocol,
+        client_id: str,
+        keepalive_s: int,
+        wake: asyncio.Event,
+        context: ssl.SSLContext | None = None,
     ) -> None:
         from paho.mqtt.client import Client
         from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -83,6 +90,7 @@ class Session:
         self.receive_maximum = 65535
         self.maximum_packet = _UNLIMITED
         self._target = target
+        self._context = context
         self._wake = wake
         self._keepalive_s = keepalive_s
         self._happened: deque[Happening] = deque()
@@ -215,7 +223,7 @@ class Session:
         if self._target.username is not None:
             self._client.username_pw_set(self._target.username, self._target.password())
         if self._target.tls:
-            self._client.tls_set_context(self._target.context())
+            self._client.tls_set_context(self._context or self._target.context())
         self._client.connect(self._target.host, self._target.port, keepalive=self._keepalive_s)
         sock = self._client.socket()
         assert isinstance(sock, socket.socket)

@@ -17,8 +17,9 @@ from agent.contract import MAX_MESSAGE_BYTES, Online, Presence, Topics, batch_pa
 from agent.events import Lane
 from agent.journal import Birth, Journal
 from agent.settings import Centre, Confirm, Protocol
-from agent.uplink.dial import SLOW, Cause, LinkDownError, Target
-from agent.uplink.policy import Mark, Reconnect, Suspects, Versions
+from agent.uplink.dial import Cause, LinkDownError
+from agent.uplink.dialler import Dialler
+from agent.uplink.policy import Mark, Suspects
 from agent.uplink.reader import Reader
 from agent.uplink.receipts import Receipts, Trouble, TroubleCode
 from agent.uplink.schedule import Flight, Parcel, Schedule
@@ -71,9 +72,8 @@ class Uplink:
         on_link: Callable[[LinkState], None] = lambda _: None,
         on_trouble: Callable[[Trouble], None] = lambda _: None,
     ) -> None:
-        self.link = LinkState(LinkPhase.CONNECTING)
+        self.link = self._normal = LinkState(LinkPhase.CONNECTING)
         self._centre = centre
-        self._target = Target.of(centre)
         self._topics = topics
         self._gateway = topics.path.rsplit("/", 1)[-1]
         self._journal = journal
@@ -82,8 +82,6 @@ class Uplink:
         self._status = status
         self._on_link = on_link
         self._on_trouble = on_trouble
-        self._versions = Versions(centre.protocol)
-        self._reconnect = Reconnect()
         self._suspects = Suspects()
         self._schedule = Schedule(centre.window, self._suspects.aside)
         self._receipts = Receipts(self._gateway, journal, clock, on_trouble)
@@ -92,6 +90,7 @@ class Uplink:
         self._dirty: dict[str, None] = {}
         self._told: dict[Lane, int] = {}
         self._wake = asyncio.Event()
+        self._dialler = Dialler(centre, self._gateway, clock, self._wake, on_trouble)
         self._reader = Reader(self._schedule, journal, clock, self._gateway, boot, self._wake)
         self._link_task: asyncio.Task[None] | None = None
         self._dialling = self._serving = False
@@ -109,6 +108,7 @@ class Uplink:
             helpers = [
                 group.create_task(self._reader.run(), name="uplink:read"),
                 group.create_task(self._receipts.run(), name="uplink:receipts"),
+                group.create_task(self._dialler.watch(), name="uplink:watch"),
             ]
             self._link_task = group.create_task(self._keep_linked(), name="uplink:link")
             await asyncio.wait([self._link_task])
@@ -146,30 +146,21 @@ class Uplink:
     # ------------------------------------------------------------ the link
 
     async def _keep_linked(self) -> None:
+        will = (self._topics.presence, self._presence(Online.OFFLINE, stopped=False))
         while self._stop_by is None:
-            now = self._clock.mono_s()
-            version = self._versions.choose(now)
-            session = Session(self._target, version, self._gateway, self._centre.keepalive_s, self._wake)
-            session.will(self._topics.presence, self._presence(Online.OFFLINE, stopped=False))
-            up = False
+            session, wait_s = None, 0.0
             try:
                 self._dialling = True
-                await session.open(self._clock)
-                up = self._serving = True
-                self._dialling = False
-                self._versions.succeeded()
+                session = await self._dialler.dial(will)
+                self._serving, self._dialling = True, False
                 await self._serve(session)
-                continue
             except LinkDownError as error:
-                if not up:
-                    self._versions.failed(error.cause, now)
                 self._set_link(LinkState(LinkPhase.DOWN, error.reason, error.hint))
-                wait_s = self._reconnect.next_s(self._clock.mono_s(), slow=error.cause in SLOW)
-                if version is Protocol.MQTT5 and self._versions.choose(now) is Protocol.MQTT311:
-                    wait_s = 0.0
+                wait_s = self._dialler.wait_s(error)
             finally:
                 self._dialling = self._serving = False
-                session.abort()
+                if session is not None:
+                    session.abort()
                 self._rewind()
             if self._stop_by is None:
                 await self._clock.sleep(wait_s)
@@ -177,7 +168,8 @@ class Uplink:
     async def _serve(self, session: Session) -> None:
         """Returns when the link was closed on purpose. Raises: LinkDownError."""
         self._schedule.connected(session.receive_maximum)
-        self._set_link(self._up(session))
+        self._normal = self._up(session)
+        self._set_link(self._normal)
         session.subscribe([self._topics.receipt, self._topics.request])
         now = self._clock.mono_s()
         self._send_other(session, self._topics.presence, self._presence(Online.ONLINE, stopped=False), now)
@@ -201,8 +193,8 @@ class Uplink:
                 self._send_other(session, self._topics.presence, self._presence(Online.OFFLINE, stopped=True), now)
                 session.close()
                 return
-            if self._versions.due(now):
-                _log.info("trying MQTT 5 again")
+            if reason := self._dialler.better(now):
+                _log.info("uplink: a new link, as %s", reason)
                 session.close()
                 return
             wait_s = min(TICK_S, self._schedule.wake_s(now) or TICK_S, (self._stop_by or now + TICK_S) - now)
@@ -238,13 +230,13 @@ class Uplink:
         hint = "trying again"
         if closed.taken_over:
             hint = "another client uses this gateway's id: was its SD card copied?"
-        raise LinkDownError(Cause.LOST, f"{self._target} closed the connection: {closed.reason}", hint=hint)
+        raise LinkDownError(Cause.LOST, f"{self._dialler.target} closed the connection: {closed.reason}", hint=hint)
 
     def _check_progress(self, now: float) -> None:
         if self._schedule.in_flight and now - self._progress_s >= PROGRESS_S:
             raise LinkDownError(
                 Cause.SILENT,
-                f"{self._target} has acknowledged nothing for {PROGRESS_S:.0f} s",
+                f"{self._dialler.target} has acknowledged nothing for {PROGRESS_S:.0f} s",
                 hint="the network swallows packets, or the broker is overloaded; trying again",
             )
 
@@ -274,7 +266,7 @@ class Uplink:
                 'use a broker with MQTT 5, or centre.confirm = "centre"',
                 session.version,
             )
-        return LinkState(LinkPhase.UP, protocol=session.version)
+        return LinkState(LinkPhase.UP, self._dialler.away, protocol=session.version)
 
     def _set_link(self, link: LinkState) -> None:
         if link != self.link:
@@ -342,7 +334,7 @@ class Uplink:
     def _acked(self, acked: Acked, now: float) -> None:
         self._progress_s = now
         if now - self._up_s >= PROVEN_S:
-            self._reconnect.proven()
+            self._dialler.proven()
         flight = self._schedule.acked(acked.mid)
         if acked.code >= 128:
             self._refused(flight, acked.name)
@@ -353,7 +345,7 @@ class Uplink:
         if flight.lane in self._refusals:
             del self._refusals[flight.lane]
             if not self._refusals:
-                self._set_link(LinkState(LinkPhase.UP, protocol=Protocol.MQTT5))
+                self._set_link(self._normal)
         upto = self._schedule.passed(flight)
         if upto and self._centre.confirm is Confirm.BROKER and self.link.protocol is Protocol.MQTT5:
             self._receipts.passed(flight.lane, upto)

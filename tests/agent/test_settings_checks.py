@@ -147,6 +147,8 @@ MISTAKES = [
     ([("centre.broker", "mqtts://h:99999")], "centre.broker", "1 to 65535"),
     ([("centre.broker", "mqtts://me:secret@h")], "centre.broker", "user name or password"),
     ([("centre.broker", "mqtts://h/path")], "centre.broker", "goes on after"),
+    ([("centre.fallback", ["mqtt://10.0.0.7"])], "centre.fallback[0]", "without encryption"),
+    ([("centre.fallback", ["mqtts://b", "mqtts://b"])], "centre.fallback[1]", "named already"),
     ([("centre.confirm", "broker"), ("centre.protocol", "3.1.1")], "centre.confirm", "even what it has refused"),
     ([("centre.key_file", None)], "centre.key_file", "cert_file is of no use without it"),
     ([("centre.cert_file", None)], "centre.cert_file", "key_file is of no use without it"),

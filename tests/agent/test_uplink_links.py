@@ -1,8 +1,6 @@
 """Why there is no link, in words; TLS; and the way down to MQTT 3.1.1."""
 
 import asyncio
-import datetime as dt
-import ipaddress
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,6 +17,7 @@ from drivers.base import SystemClock
 from simulators.broker import Broker, Tls, free_ports
 from simulators.centre import Centre
 from tests.agent.house import house
+from tests.authority import Authority
 from tests.conftest import need
 
 CLOCK = SystemClock()
@@ -167,73 +166,13 @@ async def test_a_listener_that_closes_twice_on_mqtt_5_is_spoken_to_in_3_1_1(tmp_
 # ---------------------------------------------------------------- TLS
 
 
-class TestCa:
-    """A certificate authority for one test, with `cryptography`."""
-
-    __test__ = False
-
-    def __init__(self, folder: Path, name: str) -> None:
-        from cryptography import x509
-        from cryptography.hazmat.primitives.asymmetric import ec
-        from cryptography.x509.oid import NameOID
-
-        self._folder = folder
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        self.file = self._write(f"{name}.pem", self._sign(self._name, self._key, ca=True, host=None))
-
-    def issue(self, name: str, host: str | None = None) -> tuple[Path, Path]:
-        """Certificate and key."""
-        from cryptography import x509
-        from cryptography.hazmat.primitives import serialization
-        from cryptography.hazmat.primitives.asymmetric import ec
-        from cryptography.x509.oid import NameOID
-
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        pem = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        certificate = self._sign(subject, key, ca=False, host=host)
-        return self._write(f"{name}.crt", certificate), self._write(f"{name}.key", pem)
-
-    def _write(self, name: str, pem: bytes) -> Path:
-        path = self._folder / name
-        path.write_bytes(pem)
-        return path
-
-    def _sign(self, subject, key, *, ca: bool, host: str | None) -> bytes:  # type: ignore[no-untyped-def]  # imported late
-        from cryptography import x509
-        from cryptography.hazmat.primitives import hashes, serialization
-
-        now = CLOCK_AT
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self._name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - dt.timedelta(days=1))
-            .not_valid_after(now + dt.timedelta(days=3650))
-            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-        )
-        if host is not None:
-            names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host))])
-            builder = builder.add_extension(names, critical=False)
-        signed = builder.sign(self._key, hashes.SHA256())
-        return bytes(signed.public_bytes(serialization.Encoding.PEM))
-
-
-CLOCK_AT = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
-
-
 @pytest.fixture
-def ca(tmp_path: Path) -> TestCa:
+def ca(tmp_path: Path) -> Authority:
     need(Broker.has("mosquitto"), "mosquitto")
-    return TestCa(tmp_path, "district-ca")
+    return Authority(tmp_path, "district-ca")
 
 
-async def test_events_travel_over_mutual_tls(ca: TestCa, tmp_path: Path) -> None:
+async def test_events_travel_over_mutual_tls(ca: Authority, tmp_path: Path) -> None:
     cert, key = ca.issue("broker", "127.0.0.1")
     mine, my_key = ca.issue("gateway")
     broker = Broker.mosquitto(tmp_path / "b", tls=Tls(ca.file, cert, key, client_ca=True))
@@ -251,7 +190,7 @@ async def test_events_travel_over_mutual_tls(ca: TestCa, tmp_path: Path) -> None
         assert "centre.cert_file" in error.hint
 
 
-async def test_the_centre_reads_over_tls_without_losing_what_came_together(ca: TestCa, tmp_path: Path) -> None:
+async def test_the_centre_reads_over_tls_without_losing_what_came_together(ca: Authority, tmp_path: Path) -> None:
     cert, key = ca.issue("broker", "127.0.0.1")
     broker = Broker.mosquitto(tmp_path / "b", tls=Tls(ca.file, cert, key))
     settings = CentreSettings(broker=broker.url, ca_file=ca.file)
@@ -266,16 +205,16 @@ async def test_the_centre_reads_over_tls_without_losing_what_came_together(ca: T
         assert centre.proof().confirmed >= 300
 
 
-async def test_a_certificate_of_another_authority_is_refused(ca: TestCa, tmp_path: Path) -> None:
+async def test_a_certificate_of_another_authority_is_refused(ca: Authority, tmp_path: Path) -> None:
     cert, key = ca.issue("broker", "127.0.0.1")
-    other = TestCa(tmp_path, "another-ca")
+    other = Authority(tmp_path, "another-ca")
     async with Broker.mosquitto(tmp_path / "b", tls=Tls(ca.file, cert, key)) as broker:
         error = await why(CentreSettings(broker=broker.url, ca_file=other.file))
     assert error.cause is Cause.CONFIGURED
     assert "certificate is not accepted" in error.reason
 
 
-async def test_a_certificate_for_another_host_is_refused(ca: TestCa, tmp_path: Path) -> None:
+async def test_a_certificate_for_another_host_is_refused(ca: Authority, tmp_path: Path) -> None:
     cert, key = ca.issue("broker", "127.0.0.2")
     async with Broker.mosquitto(tmp_path / "b", tls=Tls(ca.file, cert, key)) as broker:
         error = await why(CentreSettings(broker=broker.url, ca_file=ca.file))
@@ -283,7 +222,7 @@ async def test_a_certificate_for_another_host_is_refused(ca: TestCa, tmp_path: P
     assert "127.0.0.1" in error.reason
 
 
-async def test_tls_is_never_given_up_for_plain_text(ca: TestCa, tmp_path: Path) -> None:
+async def test_tls_is_never_given_up_for_plain_text(ca: Authority, tmp_path: Path) -> None:
     async with Broker.mosquitto(tmp_path / "b") as broker:
         settings = CentreSettings(broker=broker.url.replace("mqtt:", "mqtts:"), ca_file=ca.file)
         async with house(tmp_path / "j", settings) as made:

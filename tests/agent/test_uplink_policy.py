@@ -7,7 +7,7 @@ import pytest
 from agent.events import Lane
 from agent.settings import Protocol
 from agent.uplink.dial import Cause
-from agent.uplink.policy import Reconnect, Suspects, Versions
+from agent.uplink.policy import RETURN_S, Brokers, Reconnect, Suspects, Versions
 
 DAY_S = 24 * 3600.0
 
@@ -102,3 +102,63 @@ def test_a_link_that_is_lost_long_after_the_last_message_accuses_none() -> None:
     for _ in range(10):
         assert suspects.closed(frozenset({(Lane.ALARM, 1)}), prompt=False) is None
     assert not suspects.careful
+
+
+# ---------------------------------------------------------------- several brokers
+
+
+def test_every_failure_leads_to_the_next_broker_and_round() -> None:
+    brokers, tried = Brokers(3), []
+    for _ in range(7):
+        tried.append(brokers.at)
+        brokers.failed()
+    assert tried == [0, 1, 2, 0, 1, 2, 0]
+
+
+def test_a_proven_link_that_is_lost_leads_to_the_preferred_broker() -> None:
+    brokers = Brokers(3)
+    brokers.failed()
+    brokers.up(10.0)
+    brokers.proven()
+    brokers.failed()
+    assert brokers.at == 0
+    brokers.up(20.0)
+    brokers.failed()  # lost before it was proven
+    assert brokers.at == 1
+
+
+def test_the_preferred_broker_is_looked_for_ever_more_rarely_while_it_does_not_last() -> None:
+    brokers, now, waits = Brokers(2), 0.0, []
+    brokers.failed()
+    brokers.up(now)
+    for _ in range(6):
+        since = now
+        while not brokers.due(now):
+            now += 10
+        waits.append(now - since)
+        brokers.back()
+        assert brokers.at == 0
+        brokers.failed()  # there, and of no use
+        assert brokers.at == 1
+        brokers.up(now)
+        brokers.proven()
+    assert waits == [300, 600, 1200, 2400, 3600, 3600]
+    brokers.back()
+    brokers.up(now)
+    brokers.proven()
+    brokers.failed()
+    assert brokers.at == 0
+    brokers.failed()
+    brokers.up(now)
+    assert not brokers.due(now + RETURN_S - 1)
+    assert brokers.due(now + RETURN_S)
+    brokers.away(now + RETURN_S)
+    assert not brokers.due(now + RETURN_S + 1)
+
+
+def test_with_one_broker_there_is_no_other() -> None:
+    brokers = Brokers(1)
+    brokers.failed()
+    brokers.up(0.0)
+    assert brokers.at == 0
+    assert not brokers.due(1e9)
