@@ -6,22 +6,23 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint
 CODE := agent drivers models simulators tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench torture wheel schema lock clean
+.PHONY: help demo test check bench torture wheel schema contract lock clean
 
 help:
 	@echo "make demo     a simulated compound from the wire to the centre (KEEP=1 stays up)"
 	@echo "make test     the whole test suite"
-	@echo "make check    lint, types, layers"
+	@echo "make check    lint, types, layers, published contract"
 	@echo "make bench    the benchmark table"
 	@echo "make torture  the faults of tests/system/torture, for an hour (GATEHOUSE_TORTURE_S)"
 	@echo "make schema   write the published schema anew after a change of settings"
+	@echo "make contract write config/contract anew after a change of messages or event kinds"
 	@echo "make lock     write constraints.txt anew"
 
 demo: $(VENV)/.simulate
 	@$(BIN)/python -m simulators.clips
 	@$(BIN)/gatehouse demo $(if $(KEEP),--keep)
 
-test: $(VENV)/.dev wheel
+test: $(VENV)/.dev wheel $(VENV)/js/.installed
 	@$(BIN)/python -m simulators.clips
 	@$(BIN)/python -m pytest -q $(ARGS)
 
@@ -30,6 +31,7 @@ check: $(VENV)/.dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m agent.published --check config/contract
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m simulators.clips
@@ -41,6 +43,9 @@ torture: $(VENV)/.dev
 
 schema: $(VENV)/.dev
 	@$(BIN)/python -m agent.settings > config/compound.schema.json
+
+contract: $(VENV)/.dev
+	@$(BIN)/python -m agent.published config/contract
 
 lock: $(VENV)/.dev
 	@$(PIP) uv
@@ -62,6 +67,14 @@ $(VENV)/bare/.installed: pyproject.toml constraints.txt | $(VENV)/.dev
 	@$(BIN)/python -m venv $(VENV)/bare
 	@$(BARE) '.[simulate]'
 	@touch $@
+
+# The official AsyncAPI parser, for one test; without npm that test is skipped, or fails in the strict run.
+$(VENV)/js/.installed: tests/contract_js/package-lock.json | $(BIN)/python
+	@mkdir -p $(VENV)/js && cp tests/contract_js/package*.json $(VENV)/js
+	@if command -v npm >/dev/null; then \
+		echo "Installing the AsyncAPI parser into $(VENV)/js ..."; \
+		npm ci --prefix $(VENV)/js --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@; \
+	fi
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

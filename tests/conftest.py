@@ -7,8 +7,15 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from agent.events import Event
+from agent.journal import Draft
+from agent.recorder import Recorder
+from agent.rules.step import Step
+from tests.declared import check_event
 
 STRICT = os.environ.get("GATEHOUSE_TEST_STRICT") == "1"
 
@@ -32,6 +39,24 @@ def _log_calls_are_well_formed() -> Iterator[None]:
     logging.getLogger().addHandler(handler)
     yield
     logging.getLogger().removeHandler(handler)
+
+
+@pytest.fixture(autouse=True)
+def _events_are_as_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every event that a rule decides, or an agent in this process records, says what its kind declares."""
+    decide, record = Step.__init__, Recorder.event
+
+    def deciding(step: Step[Any], *given: Any, **named: Any) -> None:
+        decide(step, *given, **named)
+        for event in step.events:
+            check_event(event)
+
+    def recording(recorder: Recorder, event: Event) -> Draft:
+        check_event(event)
+        return record(recorder, event)
+
+    monkeypatch.setattr(Step, "__init__", deciding)
+    monkeypatch.setattr(Recorder, "event", recording)
 
 
 def _open_files() -> set[str]:

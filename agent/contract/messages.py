@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from agent.contract.text import finite
 from agent.events import Lane
 from agent.settings import Name
 from drivers.base import DeviceState, Quality
+
+VERSION: Final = "1.0"
+"""Of the contract. The first number is that of the topics; config/contract/README.md says when the second rises."""
 
 
 class Document(BaseModel):
@@ -119,10 +123,15 @@ class StatusMessage(Document):
 
     gateway: str
     version: str
+    """Of the agent."""
+    contract: str = VERSION
+    """Of this contract, `major.minor`."""
     boot: str
     epoch: str
     uptime: str
+    """Seconds since boot."""
     time: str | None = None
+    """RFC 3339, UTC; left out while the clock is not trusted."""
     configuration: str
     """SHA-256 in hex of the settings in force, written as JSON without comments."""
     name: Name
@@ -133,7 +142,8 @@ class StatusMessage(Document):
 
 
 class PointMessage(Document):
-    value: bool | int | float | str | None
+    value: Annotated[bool | int | float | str | None, AfterValidator(finite)] = None
+    """Left out when there is none."""
     unit: str = ""
     quality: Quality = Quality.GOOD
     uptime: str

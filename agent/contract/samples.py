@@ -1,12 +1,12 @@
-"""One message of each sort, made by the code that makes the real ones; the published documents show them."""
+"""One document of each sort, made by the code that makes the real ones; `agent.published` adds events."""
 
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
-from agent.contract.bodies import event_body, reading_body
 from agent.contract.messages import (
     DeviceMessage,
     Document,
@@ -23,12 +23,11 @@ from agent.contract.messages import (
     Span,
     StatusMessage,
 )
-from agent.contract.payloads import batch_payload, event_payload
 from agent.contract.text import rfc3339, uptime
 from agent.contract.topics import Suffix, Topics
-from agent.events import CATALOGUE, Event, Kind, Lane
+from agent.events import Lane
 from agent.settings import Gateway, Name
-from drivers.base import DeviceId, DeviceState, PointId, Reading
+from drivers.base import DeviceState
 
 GATEWAY: Final = Gateway(
     id="gh-demo01",
@@ -51,9 +50,14 @@ class Sample:
     topic: str
     payload: bytes
 
+    def content(self) -> Any:
+        """The payload as JSON, or as text where it is none (a JWS)."""
+        text = self.payload.decode()
+        return json.loads(text) if text.startswith("{") else text
+
 
 def digest(text: str) -> bytes:
-    """Stands for the chain value of an entry; a real chain is in the README of the journal."""
+    """Stands for the chain value of an entry; the events that are published as samples carry real ones."""
     return hashlib.sha256(text.encode()).digest()
 
 
@@ -91,27 +95,6 @@ def status() -> Iterator[Sample]:
             receipt_counter=41,
         ),
     )
-
-
-def event(kind: Kind) -> Iterator[Sample]:
-    """The event of one kind, as the first entry of its lane."""
-    if kind is Kind.READINGS:
-        yield from readings()
-        return
-    info = CATALOGUE[kind]
-    happened = Event(kind, "north-gate", MONO_S, {})
-    body = event_body(happened, boot=BOOT, at=AT, name=Name(zh="北门", en="North gate"), grid=GATEWAY.grid)
-    payload = event_payload(GATEWAY.id, EPOCH, info.lane, 1, digest(kind), body)
-    yield Sample(TOPICS.event(info.lane, kind), payload)
-
-
-def readings() -> Iterator[Sample]:
-    bodies = [
-        reading_body(Reading(DeviceId("pump-room"), PointId("temperature"), value, mono_s), "°C", boot=BOOT, at=AT)
-        for value, mono_s in ((21.5, MONO_S - 10), (21.75, MONO_S))
-    ]
-    payload = batch_payload(GATEWAY.id, EPOCH, 1, bodies, digest("readings"))
-    yield Sample(TOPICS.event(Lane.TELEMETRY, Kind.READINGS), payload)
 
 
 def device() -> Iterator[Sample]:

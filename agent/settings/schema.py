@@ -15,14 +15,14 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def schema_text() -> str:
     """The published text of config/compound.schema.json."""
     schema = Settings.model_json_schema()
-    _describe(Settings, schema["properties"])
-    for name, model in _models(Settings).items():
-        _describe(model, schema["$defs"][name]["properties"])
+    describe(Settings, schema["properties"])
+    for name, model in models_within(Settings).items():
+        describe(model, schema["$defs"][name]["properties"])
     schema["title"] = "Gatehouse compound"
     return json.dumps({"$schema": _DIALECT, **schema}, ensure_ascii=False, indent=2) + "\n"
 
 
-def _models(top: type[BaseModel]) -> dict[str, type[BaseModel]]:
+def models_within(top: type[BaseModel]) -> dict[str, type[BaseModel]]:
     """Every model that the settings are made of, by name."""
     found: dict[str, type[BaseModel]] = {}
     open_types: list[Any] = [field.annotation for field in top.model_fields.values()]
@@ -37,7 +37,7 @@ def _models(top: type[BaseModel]) -> dict[str, type[BaseModel]]:
     return found
 
 
-def _describe(model: type[BaseModel], properties: dict[str, Any]) -> None:
+def describe(model: type[BaseModel], properties: dict[str, Any]) -> None:
     """Put the docstring below each field into the schema; editors show it."""
     for owner in reversed(model.__mro__):
         if not (issubclass(owner, BaseModel) and owner is not BaseModel):

@@ -6,7 +6,6 @@ import pytest
 
 from agent.contract import Suffix, samples
 from agent.contract.table import MESSAGES, Direction, MessageType
-from agent.events import CATALOGUE, Kind
 
 
 def fits(suffix: Suffix, topic: str, direction: Direction) -> bool:
@@ -25,10 +24,3 @@ def test_every_sample_has_its_topic_and_reads_back(message: MessageType) -> None
     for sample in message.samples():
         assert fits(message.suffix, sample.topic, message.direction)
         assert message.model.model_validate_json(sample.payload).payload() == sample.payload
-
-
-@pytest.mark.parametrize("kind", Kind)
-def test_every_kind_has_a_sample_below_its_lane(kind: Kind) -> None:
-    (sample,) = samples.event(kind)
-    assert fits(Suffix.EVENT, sample.topic, Direction.UP)
-    assert sample.topic.endswith(f"/event/{CATALOGUE[kind].lane}/{kind}")

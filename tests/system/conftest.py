@@ -19,7 +19,9 @@ from simulators.broker import Broker
 from simulators.centre import Received
 from simulators.compound import SimCompound
 from simulators.player import Outcome, Player
+from simulators.registry import Registry
 from simulators.scenario import Scenario, ScenarioCard
+from tests.declared import check_message
 
 SIMULATED = Path(__file__).parents[2] / "config" / "simulated.toml"
 RESIDENT = ScenarioCard(number=12345678, doors=("north-gate",))
@@ -42,6 +44,26 @@ def settings() -> Settings:
 def doors_only(settings: Settings) -> Settings:
     """The simulated compound without its camera: starts in half the time."""
     return settings.model_copy(update={"cameras": ()})
+
+
+@pytest.fixture(autouse=True)
+def _events_are_published_as_declared(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[None]:
+    """Every event that reaches the centre says what its kind declares; the torture rig sends made-up ones."""
+    take, wrong = Registry.take, list[str]()
+
+    def taking(registry: Registry, topic: str, payload: bytes, now: float) -> None:
+        try:
+            check_message(topic, payload)
+        except AssertionError as error:
+            wrong.append(str(error))
+        take(registry, topic, payload, now)
+
+    if "torture" not in request.path.parts:
+        monkeypatch.setattr(Registry, "take", taking)
+    yield
+    assert not wrong, wrong
 
 
 @asynccontextmanager

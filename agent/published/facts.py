@@ -1,0 +1,205 @@
+"""What an event of each kind says in its `data`, beside titles and name.
+
+A kind that says something has a line in `SAYS`; one that is not there says nothing. The tests hold every event that a
+rule or an agent makes to this table, so a new fact needs its line here first.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from agent.credentials.verdict import Reason
+from agent.events import JsonValue, Kind, Lane
+from agent.journal import Origin
+from agent.rules.doors.access import Denial
+from agent.rules.step import Group, Verb
+from agent.uplink import TroubleCode
+from agent.words import Words
+
+
+class Shape(StrEnum):
+    """How a fact stands in JSON."""
+
+    TEXT = "string"
+    WHOLE = "integer"
+    NUMBER = "number"
+    TRUTH = "boolean"
+    VALUE = "value"  # of a sensor: truth or number
+    DIGEST = "digest"  # 64 hexadecimal digits
+    TIME = "time"  # RFC 3339, UTC
+    TAILS = "tails"  # lane -> {last, confirmed, centre, entered}
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """`known` are the words that a text is one of in this version; a later one may add others."""
+
+    name: str
+    shape: Shape
+    words: Words
+    example: JsonValue
+    known: tuple[str, ...] = ()
+    always: bool = True
+
+
+def some(fact: Fact) -> Fact:
+    """The same fact where it is not always there."""
+    return replace(fact, always=False)
+
+
+def _known(*enums: Iterable[StrEnum]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(value.value for enum in enums for value in enum))
+
+
+def _text(name: str, en: str, zh: str, example: str, known: tuple[str, ...] = ()) -> Fact:
+    return Fact(name, Shape.TEXT, Words(en, zh), example, known)
+
+
+def _seconds(name: str, en: str, zh: str, example: float) -> Fact:
+    return Fact(name, Shape.NUMBER, Words(en, zh), example)
+
+
+def _count(name: str, en: str, zh: str, example: int) -> Fact:
+    return Fact(name, Shape.WHOLE, Words(en, zh), example)
+
+
+READER = _text("reader", "id of the reader", "读卡器标识", "reader-north")
+CARD = _text("card", "opaque reference of the card, never its number", "卡片的匿名引用，不是卡号", "c-5f0e9a31")
+BITS = _count("bits", "bits the reader delivered", "读卡器送出的位数", 34)
+SHOWN = (CARD, BITS, READER)
+OPEN_S = _seconds("open_s", "open for so many seconds", "已打开的秒数", 31.2)
+POINT = _text("point", "device/point it was read from", "来源：设备/点位", "gpio/fire-panel")
+VALUE = Fact("value", Shape.VALUE, Words("what was read, null when unknown", "读到的值，未知时为 null"), True)
+ABOVE = Fact("above", Shape.NUMBER, Words("upper limit", "上限"), 60.0, always=False)
+BELOW = Fact("below", Shape.NUMBER, Words("lower limit", "下限"), 2.0, always=False)
+SENSED = (POINT, VALUE, ABOVE, BELOW)
+BY_WHOM = _text("origin", "who gave the order", "下令者", "page:guard")
+VERB = _text("verb", "what was ordered", "指令", Verb.UNLOCK, _known(Verb))
+REASON = _text("reason", "why, in words", "原因（文字）", "no answer from /dev/ttyAMA0")
+HINT = _text("hint", "the cure, in words", "处置建议（文字）", "check cable and power")
+CAMERA = _text("camera", "id of the camera", "摄像机标识", "camera-west")
+LANE = _text("lane", "lane of the entries", "所属通道", Lane.ACCESS, _known(Lane))
+EPOCH = _text("epoch", "epoch of the journal", "事件日志纪元", "6f1c2f0e-6c5b-4a51-8a34-111111111111")
+DIGEST = Fact("digest", Shape.DIGEST, Words("SHA-256 in hex", "SHA-256（十六进制）"), "0123456789abcdef" * 4)
+REFUSED = _count("refused", "events given up since the start", "启动以来放弃的事件数", 0)
+COUNT = _count("count", "how many", "数量", 3)
+SCHEDULE = _text("schedule", "id of the schedule", "时间表标识", "office-hours")
+DENIED = _text("reason", "why it was denied", "拒绝原因", Reason.UNKNOWN_CARD, _known(Reason, Denial))
+FIRST = _count("from", "first sequence number", "起始序号", 3)
+LAST = _count("to", "last sequence number", "结束序号", 5)
+VERSION = _text("version", "version of the agent", "程序版本", "0.1.0")
+CONFIGURATION = replace(
+    DIGEST, name="configuration", words=Words("SHA-256 of the settings in force", "当前配置的 SHA-256")
+)
+
+_TROUBLE = (
+    _text("code", "what happened", "情形代码", TroubleCode.REJECTED, _known(TroubleCode)),
+    REASON,
+    some(LANE),
+    some(_count("sequence", "first sequence number it is about", "首个相关序号", 12)),
+    some(COUNT),
+)
+_IN_ZONE = (
+    CAMERA,
+    replace(COUNT, words=Words("how many are there now", "当前数量"), example=1),
+    _seconds("since_s", "there for so many seconds", "已停留的秒数", 4.2),
+    Fact("score", Shape.NUMBER, Words("the detector's best score, 0 to 1", "检测得分，0 至 1"), 0.87),
+)
+_LEFT_ZONE = (CAMERA, _seconds("stayed_s", "was there for so many seconds", "停留的秒数", 42.5))
+
+SAYS: Final[Mapping[Kind, tuple[Fact, ...]]] = {
+    Kind.DOOR_FORCED_RESTORED: (OPEN_S,),
+    Kind.DOOR_HELD: (OPEN_S,),
+    Kind.DOOR_HELD_RESTORED: (OPEN_S,),
+    Kind.DOOR_HELD_SOON: (OPEN_S,),
+    Kind.DOOR_CLOSED: (OPEN_S,),
+    Kind.DURESS: SHOWN,
+    Kind.DURESS_ENTRY: (READER,),
+    Kind.FIRE_RELEASE: (POINT,),
+    Kind.FIRE_RELEASE_RESTORED: (BY_WHOM,),
+    Kind.LOCKDOWN: (BY_WHOM,),
+    Kind.LOCKDOWN_RESTORED: (BY_WHOM,),
+    Kind.READER_LOCKED_OUT: (
+        READER,
+        _count("tries", "wrong PINs in a row", "连续错误次数", 5),
+        _seconds("for_s", "locked for so many seconds", "锁定秒数", 60.0),
+    ),
+    Kind.READER_LOCKED_OUT_RESTORED: (READER,),
+    **dict.fromkeys(
+        (
+            Kind.READER_DEFAULT_KEY, Kind.READER_DEFAULT_KEY_RESTORED,
+            Kind.READER_IDENTITY, Kind.READER_IDENTITY_RESTORED,
+            Kind.READER_AUTHENTICATION, Kind.READER_AUTHENTICATION_RESTORED,
+            Kind.READER_POWER, Kind.READER_POWER_RESTORED,
+        ),
+        (READER,),
+    ),
+    # From the reader itself, or from a sensor on a reader's tamper contact.
+    **dict.fromkeys(
+        (Kind.READER_TAMPER, Kind.READER_TAMPER_RESTORED), (some(READER), some(POINT), some(VALUE), ABOVE, BELOW)
+    ),
+    **dict.fromkeys(
+        (
+            Kind.TAMPER, Kind.TAMPER_RESTORED, Kind.SMOKE, Kind.SMOKE_RESTORED, Kind.FIRE, Kind.FIRE_RESTORED,
+            Kind.WATER, Kind.WATER_RESTORED, Kind.TEMPERATURE_HIGH, Kind.TEMPERATURE_HIGH_RESTORED,
+            Kind.TEMPERATURE_LOW, Kind.TEMPERATURE_LOW_RESTORED, Kind.PERIMETER, Kind.PERIMETER_RESTORED,
+            Kind.POWER_LOST, Kind.POWER_RESTORED,
+        ),
+        SENSED,
+    ),
+    **dict.fromkeys((Kind.ZONE_PERSON, Kind.ZONE_VEHICLE, Kind.ZONE_ANIMAL), _IN_ZONE),
+    **dict.fromkeys(
+        (Kind.ZONE_PERSON_RESTORED, Kind.ZONE_VEHICLE_RESTORED, Kind.ZONE_ANIMAL_RESTORED), _LEFT_ZONE
+    ),
+    Kind.DEVICE_FAULT: (REASON, HINT),
+    Kind.RULE_FAULT: (_text("rule", "what the rule is about", "规则类别", Group.DOOR, _known(Group)), REASON),
+    Kind.JOURNAL_FAULT: (
+        REASON,
+        some(HINT),
+        some(REFUSED),
+        some(_text("set_aside", "name of the damaged file that was kept", "保留的损坏文件名", "journal-1.damaged")),
+    ),
+    Kind.JOURNAL_RESTORED: (some(EPOCH), some(REFUSED)),
+    Kind.UPLINK_REFUSED: _TROUBLE,
+    Kind.RECEIPT_MISMATCH: _TROUBLE,
+    Kind.EPOCH_STARTED: (
+        EPOCH,
+        _text("origin", "how the epoch came to be", "新纪元的由来", Origin.RENEWED, _known(Origin)),
+        some(_text("set_aside", "name of the damaged file that was kept", "保留的损坏文件名", "journal-1.damaged")),
+        some(REASON),
+        some(_text("previous", "the epoch before", "上一纪元", "51aa4b52-0000-4000-8000-333333333333")),
+        Fact("tails", Shape.TAILS, Words("how each lane of it stood", "上一纪元各通道的末尾情况"),
+             {"alarm": {"last": 17, "confirmed": 16, "centre": 18, "entered": 1}}, always=False),
+    ),
+    Kind.ENTRIES_DROPPED: (EPOCH, LANE, FIRST, LAST, COUNT, REASON, DIGEST),
+    Kind.AGENT_STARTED: (VERSION, CONFIGURATION),
+    Kind.CREDENTIALS_CHANGED: (
+        _count("version", "version of the card list", "名单版本", 12), COUNT, DIGEST,
+    ),
+    Kind.CLOCK_OFFSET: (
+        Fact("began", Shape.TIME, Words("UTC at which this boot's uptime was zero", "本次启动运行时间为零的 UTC 时刻"),
+             "2026-03-01T07:28:09.750Z"),
+        some(_seconds("step_s", "the clock was set by so many seconds", "时钟被拨动的秒数", -3600.0)),
+    ),
+    Kind.AUDIT_ANCHORED: (
+        COUNT, replace(DIGEST, name="chain", words=Words("the audit record's chain at its head", "审计记录末端的链值")),
+    ),
+    Kind.AUDIT_DAMAGED: (REASON, HINT),
+    Kind.ACCESS_GRANTED: (
+        _text("by", "what opened the door", "开门方式", "card", ("card", "card+pin", "order")),
+        some(CARD), some(BITS), some(READER), some(VERB), some(BY_WHOM),
+    ),
+    Kind.ACCESS_DENIED: (
+        DENIED, *SHOWN, some(_text("partner", "the interlocked door that is open", "未关的互锁门", "south-gate")),
+    ),
+    Kind.FREE_ACCESS: (SCHEDULE,),
+    Kind.FREE_ACCESS_ENDED: (
+        SCHEDULE,
+        _text("reason", "why it ended", "结束原因", "schedule", ("schedule", "order", "no_clock", *_known(Denial))),
+    ),
+    Kind.ORDER_DONE: (VERB, BY_WHOM),
+    Kind.ORDER_REFUSED: (DENIED, VERB, BY_WHOM),
+    Kind.EGRESS: (Fact("unlocks", Shape.TRUTH, Words("the request unlocks the door", "出门按钮可开锁"), True),),
+}  # fmt: skip
+"""`Kind.READINGS` is a batch, with a model of its own: `agent.published.kinds`."""
