@@ -167,6 +167,13 @@ def run(life: Life, folder: Path, call: int, fault: int) -> tuple[int, str]:
     return os.waitstatus_to_exitcode(status), words
 
 
+def lived(life: Life, folder: Path) -> str:
+    """What a life without a fault said."""
+    said: list[str] = []
+    asyncio.run(life(folder, lambda what, number: said.append(f"{what} {number}\n")))
+    return "".join(said)
+
+
 def saying(mouth: int, words: str) -> None:
     """What is said is said whole; a fault of the disk is none of the pipe's."""
     try:
@@ -188,14 +195,12 @@ def main(story: str, folder: Path, fault: int, step: int) -> None:
         if content:
             (where / FILE).write_bytes(content)
         if call == 0:
-            asyncio.run(first(where, lambda *_: None))  # whatever is imported late is there in every fork
+            lived(first, where)  # whatever is imported late is there in every fork
             gc.freeze()
             continue
         ended, words = run(first, where, call, fault)
         assert ended == (-signal.SIGKILL if fault == 0 and "whole" not in words else 0), f"life {call}: {ended}"
-        more: list[str] = []
-        asyncio.run(second(where, lambda what, number: more.append(f"{what} {number}\n")))
-        told = words + "".join(more)
+        told = words + lived(second, where)
         missing = set(numbers(words, "+")) - set(numbers(told, ">"))
         assert len(missing) <= sum(numbers(told, "-")), f"life {call}: {sorted(missing)} missing"
         shutil.rmtree(where)
