@@ -14,7 +14,7 @@ from agent.words import Lang, language
 from drivers.base import ConfigError, GatehouseError, SystemClock
 
 DEFAULT_FILE = Path("/etc/gatehouse/compound.toml")
-_SIMULATORS = ("simulate", "demo")
+_SIMULATORS = ("simulate", "demo", "fleet")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,7 +82,8 @@ def _parser(first: str) -> argparse.ArgumentParser:
     reader.add_argument("--lang", choices=tuple(Lang), type=Lang, default=language(os.environ))
     reader.set_defaults(act=_reader)
     for name, text in (("simulate", "bring up a compound on simulated wires and play a scenario"),
-                       ("demo", "a day in the simulated compound, narrated")):  # fmt: skip
+                       ("demo", "a day in the simulated compound, narrated"),
+                       ("fleet", "a city of gateways against one broker and one centre")):  # fmt: skip
         commands.add_parser(name, help=text, add_help=False)
     return parser
 

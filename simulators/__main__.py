@@ -1,4 +1,4 @@
-"""`gatehouse simulate COMPOUND.toml SCENARIO` and `gatehouse demo`."""
+"""`gatehouse simulate COMPOUND.toml SCENARIO`, `gatehouse demo` and `gatehouse fleet`."""
 
 import argparse
 import asyncio
@@ -13,10 +13,15 @@ from agent.settings import load as load_settings
 from agent.words import Lang, language
 from drivers.base import GatehouseError, SystemClock
 from simulators import scenario
+from simulators.broker import Broker
 from simulators.compound import SimCompound
+from simulators.fleet import places
+from simulators.fleet.report import Report
+from simulators.fleet.run import Fleet, Pace
 from simulators.narrator import Narrator
-from simulators.player import Outcome, Player
+from simulators.player import Player
 
+BROKERS = ("mosquitto", "iotcore")
 DEMO_COMPOUND = Path(__file__).parent.parent / "config" / "simulated.toml"
 
 
@@ -25,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     folder = Path(tempfile.mkdtemp(prefix="gatehouse-"))
     try:
-        outcome = asyncio.run(_simulate(options, folder))
+        passed = asyncio.run(options.act(options, folder))
     except GatehouseError as error:
         print(f"gatehouse: {error}", file=sys.stderr)
         if error.hint:
@@ -33,10 +38,10 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    if outcome.passed:
+    if passed:
         shutil.rmtree(folder)
         return 0
-    print(f"the agent's log and state are kept in {folder}", file=sys.stderr)
+    print(f"logs and state are kept in {folder}", file=sys.stderr)
     return 1
 
 
@@ -48,13 +53,32 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("scenario", help="a scenario's file, or the name of one that ships with Gatehouse")
     demo = commands.add_parser("demo", help="a day in the simulated compound, narrated")
     demo.set_defaults(compound=DEMO_COMPOUND, scenario="demo")
+    fleet = commands.add_parser("fleet", help="a city of gateways against one broker and one centre")
+    fleet.add_argument("--gateways", type=_count, default=181, metavar="N", help="how many; default 181")
+    fleet.add_argument("--seconds", type=float, default=30.0, help="of ordinary work before the storm; default 30")
+    fleet.add_argument("--broker", choices=BROKERS, default=BROKERS[0], help=f"default {BROKERS[0]}")
+    fleet.set_defaults(act=_fleet)
     for command in (simulate, demo):
         command.add_argument("--keep", action="store_true", help="stay up after the last step, until Ctrl-C")
+        command.set_defaults(act=_simulate)
+    for command in (simulate, demo, fleet):
         command.add_argument("--lang", choices=tuple(Lang), type=Lang, default=language(os.environ))
     return parser
 
 
-async def _simulate(options: argparse.Namespace, folder: Path) -> Outcome:
+def _count(text: str) -> int:
+    if not 1 <= (count := int(text)) <= places.MOST:
+        raise argparse.ArgumentTypeError(f"1 to {places.MOST} gateways")
+    return count
+
+
+async def _fleet(options: argparse.Namespace, folder: Path) -> bool:
+    broker = Broker.mosquitto(folder / "broker") if options.broker == "mosquitto" else Broker.iotcore(folder / "broker")
+    pace = Pace(steady_s=options.seconds)
+    return await Report(options.lang).play(Fleet(options.gateways, folder, broker, SystemClock(), pace))
+
+
+async def _simulate(options: argparse.Namespace, folder: Path) -> bool:
     clock = SystemClock()
     settings = load_settings(options.compound)
     play = scenario.load(scenario.find(options.scenario))
@@ -68,7 +92,7 @@ async def _simulate(options: argparse.Namespace, folder: Path) -> Outcome:
         if options.keep:
             narrator.staying(compound)
             await asyncio.Event().wait()
-    return outcome
+    return outcome.passed
 
 
 if __name__ == "__main__":

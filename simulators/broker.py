@@ -113,6 +113,11 @@ class Broker:
         return f"mqtt://127.0.0.1:{self.port_v3}"
 
     @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def running(self) -> bool:
         return self._process is not None and self._process.returncode is None
 

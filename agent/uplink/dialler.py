@@ -10,7 +10,7 @@ from agent.settings import Centre, Protocol
 from agent.uplink.dial import SLOW, Cause, LinkDownError, Target
 from agent.uplink.identity import Identity
 from agent.uplink.papers import PapersError
-from agent.uplink.policy import Brokers, Reconnect, Versions
+from agent.uplink.policy import Brokers, Jitter, Reconnect, Versions
 from agent.uplink.receipts import Trouble
 from agent.uplink.session import Session
 from drivers.base import Clock
@@ -30,6 +30,7 @@ class Dialler:
         clock: Clock,
         wake: asyncio.Event,
         on_trouble: Callable[[Trouble], None],
+        jitter: Jitter,
     ) -> None:
         self._centre = centre
         self._gateway = gateway
@@ -38,7 +39,7 @@ class Dialler:
         self._targets = Target.all(centre)
         self._versions = [Versions(centre.protocol) for _ in self._targets]
         self._brokers = Brokers(len(self._targets))
-        self._reconnect = Reconnect()
+        self._reconnect = Reconnect(jitter)
         secured = next((target for target in self._targets if target.tls), None)
         self._identity = None if secured is None else Identity(secured, clock, on_trouble)
         self._up = self._returning = False
