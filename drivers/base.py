@@ -122,29 +122,34 @@ class SystemClock:
 
 
 class _Timeout:
-    """asyncio.timeout that also works while its task is being cancelled.
+    """asyncio.timeout in half its calls, for it is on the way of every poll; and right before Python 3.11.4.
 
-    Before Python 3.11.4 (Bookworm has 3.11.2) it lets CancelledError out there instead of TimeoutError, and a clean-up
-    that waits with a limit is cut short: CPython issue 102780.
+    There (Bookworm has 3.11.2) asyncio's lets CancelledError out instead of TimeoutError while its task is being
+    cancelled, and a clean-up that waits with a limit is cut short: CPython issue 102780.
     """
 
-    __slots__ = ("_cancelling", "_scope", "_task")
+    __slots__ = ("_cancelling", "_expired", "_handle", "_seconds", "_task")
 
     def __init__(self, seconds: float) -> None:
-        self._scope = asyncio.timeout(seconds)
+        self._seconds = seconds
+        self._expired = False
 
-    async def __aenter__(self) -> asyncio.Timeout:
+    async def __aenter__(self) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._task, self._cancelling = task, task.cancelling()
-        return await self._scope.__aenter__()
+        self._handle = asyncio.get_running_loop().call_later(self._seconds, self._expire)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._scope.__aexit__(kind, error, trace)
-        if kind is asyncio.CancelledError and self._scope.expired() and self._task.cancelling() <= self._cancelling:
+        self._handle.cancel()
+        if self._expired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise TimeoutError from error
+
+    def _expire(self) -> None:
+        self._expired = True
+        self._task.cancel()
 
 
 @dataclass(slots=True)

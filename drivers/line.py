@@ -8,6 +8,7 @@ termios.error, end of file) comes out as LinkError, at the next call and at once
 import asyncio
 import errno
 import logging
+import math
 import os
 import termios
 from collections.abc import Callable, Iterator
@@ -45,7 +46,9 @@ class Line(Protocol):
         """When the newest byte was read."""
         ...
 
-    def write(self, data: bytes) -> None: ...
+    def write(self, data: bytes, at_s: float = -math.inf) -> None:
+        """Send without waiting, not before that moment. Raises: LinkError."""
+        ...
 
     async def read(self, enough: Enough = len) -> bytes:
         """Wait for bytes, until they are `enough`, and return all there are. Raises: LinkError."""
@@ -76,7 +79,9 @@ class SerialLine:
         self._clock = clock
         self._received = bytearray()
         self._unsent = bytearray()
-        self._arrived = asyncio.Event()
+        self._waits_to_write = False
+        self._held_back: asyncio.TimerHandle | None = None
+        self._reading: asyncio.Future[None] | None = None
         self._enough: Enough = len
         self._lost: LinkError | None = None
         self.read_mono_s = clock.mono_s()
@@ -96,15 +101,21 @@ class SerialLine:
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._fd, self._readable)
 
-    def write(self, data: bytes) -> None:
-        """Send without waiting; what the port does not take at once follows. Raises: LinkError."""
+    def write(self, data: bytes, at_s: float = -math.inf) -> None:
+        """Send without waiting, not before that moment; what the port does not take at once follows.
+
+        A timer writes, and no task wakes for it: this is on the way of every poll. Raises: LinkError.
+        """
         self.check()
         if len(self._unsent) + len(data) > SEND_LIMIT:
             self._lose(f"port {self._port} takes no data", "check the adapter; plug it in again")
             self.check()
         idle = not self._unsent
         self._unsent += data
-        if idle:
+        wait_s = at_s - self._clock.mono_s()
+        if idle and wait_s > 0:
+            self._held_back = self._loop.call_later(wait_s, self._writable)
+        elif idle:
             self._writable()
             self.check()
 
@@ -112,8 +123,8 @@ class SerialLine:
         self._enough = enough
         while not (self._received and enough(self._received)):
             self.check()
-            self._arrived.clear()
-            await self._arrived.wait()
+            self._reading = self._loop.create_future()
+            await self._reading
         return self.take()
 
     def take(self) -> bytes:
@@ -152,7 +163,11 @@ class SerialLine:
         if len(self._received) > RECEIVE_LIMIT:
             del self._received[:-RECEIVE_LIMIT]
         if self._enough(self._received):
-            self._arrived.set()
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._reading is not None and not self._reading.done():
+            self._reading.set_result(None)
 
     def _writable(self) -> None:
         try:
@@ -165,8 +180,10 @@ class SerialLine:
         del self._unsent[:sent]
         if self._unsent:
             self._loop.add_writer(self._fd, self._writable)
-        else:
+            self._waits_to_write = True
+        elif self._waits_to_write:
             self._loop.remove_writer(self._fd)
+            self._waits_to_write = False
 
     def _unplugged(self, error: OSError | None) -> None:
         _log.info("%s: port %s: %s", self._device, self._port, error.strerror if error else "hung up")
@@ -176,11 +193,13 @@ class SerialLine:
         self._silence()
         self._lost = LinkError(self._device, reason, hint=hint)
         self._received.clear()
-        self._arrived.set()
+        self._wake()
 
     def _silence(self) -> None:
         self._loop.remove_reader(self._fd)
         self._loop.remove_writer(self._fd)
+        if self._held_back is not None:
+            self._held_back.cancel()
 
 
 def _missing(port: str) -> tuple[str, str]:

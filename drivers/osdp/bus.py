@@ -37,6 +37,8 @@ class Bus:
         self._overheard = overheard
         self._deframer = Deframer()
         self._idle_s = float("-inf")
+        self._rest = 0
+        """Bytes still to come of the frame that has begun to arrive."""
         self._asked: tuple[ReaderLink, float, float] | None = None
         """Who was sent a command, until when, and how long its reply may take to begin."""
 
@@ -54,14 +56,12 @@ class Bus:
 
         Raises: LinkError.
         """
-        gap_s = self._idle_s + _GAP_BYTES * self._byte_s - self._clock.mono_s()
-        if gap_s > 0:
-            await self._clock.sleep(gap_s)
         for late in self._deframer.feed(self._line.take()):
             self._overheard(late)
         self._deframer.clear()
-        self._line.write(wire)
-        self._asked = (link, self._clock.mono_s() + len(wire) * self._byte_s, wait_s)
+        begun_s = max(self._clock.mono_s(), self._idle_s + _GAP_BYTES * self._byte_s)
+        self._line.write(wire, begun_s)
+        self._asked = (link, begun_s + len(wire) * self._byte_s, wait_s)
         await self.finish()
 
     async def finish(self) -> None:
@@ -83,6 +83,7 @@ class Bus:
     async def _reply(self, link: ReaderLink, deadline_s: float) -> Frame | None:
         """Wait for a frame the reader's state accepts; while one is arriving, as long as the rest of it takes."""
         limit_s = deadline_s + MAX_LENGTH * self._byte_s
+        self._rest = self._deframer.missing
         while (left_s := deadline_s - self._clock.mono_s()) > 0:
             try:
                 async with self._clock.timeout(left_s):
@@ -95,12 +96,12 @@ class Bus:
                 if link.accepts(frame):
                     return frame
                 self._overheard(frame)
-            if self._deframer.missing:
-                rest_s = self._deframer.missing * self._byte_s + _SLACK_S
+            self._rest = self._deframer.missing
+            if self._rest:
+                rest_s = self._rest * self._byte_s + _SLACK_S
                 deadline_s = min(limit_s, max(deadline_s, self._clock.mono_s() + rest_s))
         return next(filter(link.accepts, self._deframer.flush()), None)
 
     def _complete(self, arrived: bytearray) -> bool:
         """Whether the frame that is arriving is there; bytes that begin none are looked at, too."""
-        rest = self._deframer.missing
-        return len(arrived) >= rest if rest else not missing(arrived)
+        return len(arrived) >= self._rest if self._rest else not missing(arrived)

@@ -48,12 +48,31 @@ async def test_what_was_not_read_is_bounded_and_the_newest_stays(wire: Wire) -> 
         os.write(wire.fd, bytes((number,)) * 2048)
         async with CLOCK.timeout(5):
             while line._received[-1:] != bytes((number,)):
-                line._arrived.clear()
-                await line._arrived.wait()
+                await CLOCK.sleep(0.001)
     data = await soon(line)
     assert len(data) <= RECEIVE_LIMIT
     assert data.endswith(b"\x03" * 2048)
     line.close()
+
+
+async def test_what_is_to_wait_is_not_sent_before_its_moment_and_never_after_the_end(wire: Wire) -> None:
+    line = opened(wire)
+    before = CLOCK.mono_s()
+    line.write(b"x", before + 0.05)
+    with pytest.raises(BlockingIOError):
+        os.read(wire.fd, 1)
+    sent = asyncio.Event()
+    asyncio.get_running_loop().add_reader(wire.fd, sent.set)
+    async with CLOCK.timeout(5):
+        await sent.wait()
+    asyncio.get_running_loop().remove_reader(wire.fd)
+    assert CLOCK.mono_s() >= before + 0.05
+    assert os.read(wire.fd, 4096) == b"x"
+    line.write(b"y", CLOCK.mono_s() + 0.02)
+    line.close()
+    await CLOCK.sleep(0.03)
+    with pytest.raises(BlockingIOError):
+        os.read(wire.fd, 1)
 
 
 async def test_clear_forgets_what_came_before(wire: Wire) -> None:
@@ -62,8 +81,8 @@ async def test_clear_forgets_what_came_before(wire: Wire) -> None:
     await soon(line)
     os.write(wire.fd, b"late")
     async with CLOCK.timeout(5):
-        line._arrived.clear()
-        await line._arrived.wait()
+        while not line._received:
+            await CLOCK.sleep(0.001)
     line.clear()
     os.write(wire.fd, b"new")
     assert await soon(line) == b"new"

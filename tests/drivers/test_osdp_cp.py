@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import math
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -460,9 +461,9 @@ class TableLine:
         self._arrived = asyncio.Event()
         self._late: asyncio.Task[None]
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes, at_s: float = -math.inf) -> None:
         (command,) = Deframer().feed(data)
-        self.asked.append((self._clock.mono_s(), command.address))
+        self.asked.append((max(at_s, self._clock.mono_s()), command.address))
         self.commands.append((command.address, command.code))
         if command.address in self.present:
             code, content = {
@@ -472,12 +473,12 @@ class TableLine:
             }.get(Cmd(command.code), (Reply.ACK, b""))
             reply = encode(Frame(command.address, command.sequence, code, content, reply=True))
             if command.address and self.late_s:
-                self._late = asyncio.create_task(self._arrive_late(reply))
+                self._late = asyncio.create_task(self._arrive_late(reply, self.asked[-1][0]))
             else:
                 self._arrive(reply)
 
-    async def _arrive_late(self, reply: bytes) -> None:
-        await self._clock.sleep(self.late_s)
+    async def _arrive_late(self, reply: bytes, asked_s: float) -> None:
+        await self._clock.sleep(asked_s + self.late_s - self._clock.mono_s())
         self._arrive(reply)
 
     def _arrive(self, reply: bytes) -> None:
@@ -509,10 +510,10 @@ class TableLine:
 class SlowLine(TableLine):
     """Polls are answered with 400 bytes at the pace of 9600 baud: twice a time-out long."""
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes, at_s: float = -math.inf) -> None:
         (command,) = Deframer().feed(data)
         if command.code != Cmd.POLL:
-            super().write(data)
+            super().write(data, at_s)
             return
         self.asked.append((self._clock.mono_s(), command.sequence))
         reply = encode(Frame(command.address, command.sequence, 0x80, bytes(392), reply=True))
@@ -657,7 +658,7 @@ async def test_outputs_are_released_without_speaking_into_the_reply_that_is_on_i
         await clock.advance(0.5)
         (first_s, _), *rest = line.asked[asked - 1 :]
         assert Cmd.OUT in [code for _, code in line.commands[asked:]]
-        assert all(at - first_s >= line.late_s for at, _ in rest)
+        assert all(at > first_s + line.late_s for at, _ in rest)
 
 
 async def test_eight_dead_readers_leave_the_living_one_its_polls() -> None:
