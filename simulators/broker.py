@@ -77,6 +77,11 @@ class Broker:
         return cls("mosquitto", folder, lambda broker: _mosquitto(broker, tls, acl, options), tls=tls is not None)
 
     @classmethod
+    def configured(cls, folder: Path, write: Callable[["Broker"], str], *, tls: bool) -> "Broker":
+        """Mosquitto with the whole of its configuration."""
+        return cls("mosquitto", folder, lambda broker: _configured(broker, write(broker)), tls=tls)
+
+    @classmethod
     def nats(cls, folder: Path) -> "Broker":
         """Speaks MQTT 3.1.1 only."""
         return cls("nats", folder, _nats, ports=2)
@@ -258,10 +263,16 @@ def _iotcore(broker: Broker) -> Sequence[str]:
     return sys.executable, "-c", _IOTCORE, json.dumps({"config_path": str(file)})
 
 
-def _mosquitto(broker: Broker, tls: Tls | None, acl: str | None, options: Sequence[str]) -> Sequence[str]:
+def _configured(broker: Broker, text: str) -> Sequence[str]:
     path = _mosquitto_path()
     if path is None:
         raise BrokerError("mosquitto is not installed", hint="apt-get install mosquitto")
+    file = broker.folder / "mosquitto.conf"
+    file.write_text(text + "user root\n" * (os.geteuid() == 0))
+    return path, "-c", str(file)
+
+
+def _mosquitto(broker: Broker, tls: Tls | None, acl: str | None, options: Sequence[str]) -> Sequence[str]:
     lines = [
         f"listener {broker.port} 127.0.0.1",
         "allow_anonymous true",
@@ -278,11 +289,7 @@ def _mosquitto(broker: Broker, tls: Tls | None, acl: str | None, options: Sequen
         access.write_text(acl)
         access.chmod(0o700)
         lines.append(f"acl_file {access}")
-    if os.geteuid() == 0:
-        lines.append("user root")
-    file = broker.folder / "mosquitto.conf"
-    file.write_text("\n".join(lines) + "\n")
-    return path, "-c", str(file)
+    return _configured(broker, "\n".join(lines) + "\n")
 
 
 def _nats(broker: Broker) -> Sequence[str]:

@@ -46,6 +46,8 @@ class Centre:
         below: str = "",
         receipts: bool = True,
         ca_file: Path | None = None,
+        cert_file: Path | None = None,
+        key_file: Path | None = None,
         protocol: Protocol = Protocol.MQTT5,
         client_id: str = "centre",
     ) -> None:
@@ -53,7 +55,7 @@ class Centre:
         self.received: deque[Received] = deque(maxlen=100_000)
         self._registry = Registry()
         self._registry.on_received = self._store
-        self._target = Target.of(CentreSettings(broker=broker, ca_file=ca_file))
+        self._target = Target.of(CentreSettings(broker=broker, ca_file=ca_file, cert_file=cert_file, key_file=key_file))
         self._clock = clock
         self._below = below.strip("/")
         self._receipts = receipts
@@ -207,6 +209,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--broker", required=True, help="mqtt://host:port or mqtts://host:port")
     parser.add_argument("--below", default="", help="only this part of the city: 610200/610202")
     parser.add_argument("--ca-file", type=Path)
+    parser.add_argument("--cert-file", type=Path, help="for a broker that asks for one; with --key-file")
+    parser.add_argument("--key-file", type=Path)
     parser.add_argument("--listen", action="store_true", help="answer no receipts: another centre is of record")
     options = parser.parse_args(arguments)
     with suppress(KeyboardInterrupt):
@@ -217,7 +221,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 async def _print_all(options: argparse.Namespace) -> None:
     clock = SystemClock()
     centre = Centre(
-        options.broker, clock=clock, below=options.below, ca_file=options.ca_file, receipts=not options.listen
+        options.broker,
+        clock=clock,
+        below=options.below,
+        receipts=not options.listen,
+        ca_file=options.ca_file,
+        cert_file=options.cert_file,
+        key_file=options.key_file,
     )
     centre.on_received = lambda received: print(_line(received), flush=True)
     centre.tell(lambda words: print(f"  {words}", flush=True))
