@@ -328,7 +328,8 @@ class Agent:
             "names": {
                 thing.id: {"zh": thing.name.zh, "en": thing.name.en}
                 for thing in (*self._settings.doors, *self._settings.sensors, *self._settings.cameras)
-            },
+            }
+            | _names_in_pictures(self._settings),
             "boot": self._boot,
             "time_trusted": self._clock.utc() is not None,
             "link": {
@@ -358,3 +359,10 @@ class Agent:
             "vision": {"pid": self._vision.pid, "stats": None if stats is None else asdict(stats)},
             **self._compound.snapshot(),
         }
+
+
+def _names_in_pictures(settings: Settings) -> dict[str, JsonValue]:
+    """Names of zones and lines, by camera."""
+    found = {f"{camera.id}/{zone.id}": zone.name for camera in settings.cameras for zone in camera.zones}
+    found |= {f"{camera.id}/{line.id}": line.name for camera in settings.cameras for line in camera.lines}
+    return {place: {"zh": name.zh, "en": name.en} for place, name in found.items()}

@@ -16,7 +16,7 @@ from typing import Any
 
 from agent.events import Event, JsonValue, Kind
 from agent.inbox import Inbox
-from agent.observations import Observation
+from agent.observations import Observation, View
 from agent.outputs import Outputs
 from agent.rules.step import AnyRule, Group, Input, Moment, Order, Step, Tick
 from agent.settings import Settings
@@ -41,6 +41,8 @@ BATCH = 64
 """Inputs taken before the timers and the rest of the loop have their turn."""
 RESTART_S = 5.0
 """A rule that failed starts afresh after this."""
+_SHOWN = tuple(group for group in Group if group not in (Group.READER, Group.DEVICE))
+"""Rules that describe themselves in a snapshot; of readers and devices it shows their own state."""
 WELL_AFTER_S = 60.0
 """A rule that ran this long was well: its next failure is an event again."""
 
@@ -93,6 +95,7 @@ class Compound:
         self._facts: dict[PointRef, Reading] = {}
         """What rules last told one another, truth values only: a name that was told is not kept."""
         self._decided: list[Event] = []
+        self._measured: list[Reading] = []
 
     # ------------------------------------------------------------ in
 
@@ -100,8 +103,8 @@ class Compound:
         """Takes a device's report; what happens when the queue is full says `Inbox`."""
         self._inbox.put(report)
 
-    def observe(self, observation: Observation) -> None:
-        self._inbox.put(observation)
+    def observe(self, seen: Observation | View) -> None:
+        self._inbox.put(seen)
 
     def order(self, order: Order) -> None:
         """Raises: KeyError when there is no such door."""
@@ -136,7 +139,7 @@ class Compound:
     def snapshot(self) -> Mapping[str, JsonValue]:
         """What is known now, as plain data."""
         now_s = self._clock.mono_s()
-        rules: dict[str, dict[str, JsonValue]] = {group: {} for group in (Group.DOOR, Group.SENSOR, Group.ZONE)}
+        rules: dict[str, dict[str, JsonValue]] = {group: {} for group in _SHOWN}
         for slot in self._slots:
             if slot.group in rules:
                 rules[slot.group][slot.id] = self._describe(slot)
@@ -205,6 +208,7 @@ class Compound:
             self._outputs.apply(action)
         self._decided += step.events
         self._told += step.tells
+        self._measured += step.readings
 
     def _fail(self, slot: _Slot, problem: str, now: Moment) -> None:
         if now.mono_s - slot.begun_s >= WELL_AFTER_S:
@@ -232,6 +236,10 @@ class Compound:
         decided, self._decided = self._decided, []
         for event in decided:
             self._record(event)
+        measured, self._measured = self._measured, []
+        for reading in measured:
+            self._remember(reading)
+            self._on_reading(reading)
 
     def _remember(self, given: Input) -> None:
         if isinstance(given, Reading) and not isinstance(given.value, (Card, Keys)):
@@ -302,7 +310,7 @@ def _address(given: Input) -> str:
             return given.ref
         case Status():
             return given.device
-        case Observation():
+        case Observation() | View():
             return f"camera:{given.camera}"
         case Order():
             return f"door:{given.door}"

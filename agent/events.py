@@ -79,6 +79,27 @@ class Kind(StrEnum):
     ZONE_VEHICLE_RESTORED = "zone.vehicle.restored"
     ZONE_ANIMAL = "zone.animal"
     ZONE_ANIMAL_RESTORED = "zone.animal.restored"
+    LOITERING = "zone.loitering"
+    LOITERING_RESTORED = "zone.loitering.restored"
+    FIRE_LANE = "zone.fire-lane"
+    FIRE_LANE_RESTORED = "zone.fire-lane.restored"
+    CROWD = "zone.crowd"
+    CROWD_RESTORED = "zone.crowd.restored"
+    LINE_CROSSED = "line.crossed"
+    TAILGATING = "door.tailgating"
+    TAILGATING_BLIND = "door.tailgating.blind"
+    TAILGATING_BLIND_RESTORED = "door.tailgating.blind.restored"
+    PERIMETER_VERIFIED = "perimeter.verified"
+    PERIMETER_NOT_SEEN = "perimeter.not-seen"
+    PERIMETER_UNKNOWN = "perimeter.unknown"
+    CAMERA_COVERED = "camera.covered"
+    CAMERA_COVERED_RESTORED = "camera.covered.restored"
+    CAMERA_DEFOCUSED = "camera.defocused"
+    CAMERA_DEFOCUSED_RESTORED = "camera.defocused.restored"
+    CAMERA_TURNED = "camera.turned"
+    CAMERA_TURNED_RESTORED = "camera.turned.restored"
+    CAMERA_FROZEN = "camera.frozen"
+    CAMERA_FROZEN_RESTORED = "camera.frozen.restored"
     DEVICE_FAULT = "device.fault"
     DEVICE_RESTORED = "device.restored"
     RULE_FAULT = "rule.fault"
@@ -173,6 +194,33 @@ CATALOGUE: Mapping[Kind, KindInfo] = {
             "Vehicle in zone", "区域内有车辆", None),
     **_pair(Kind.ZONE_ANIMAL, Kind.ZONE_ANIMAL_RESTORED, Lane.ALARM, Severity.MINOR,
             "Animal in zone", "区域内有动物", None),
+    **_pair(Kind.LOITERING, Kind.LOITERING_RESTORED, Lane.ALARM, Severity.MINOR,
+            "Loitering", "人员徘徊", None),
+    **_pair(Kind.FIRE_LANE, Kind.FIRE_LANE_RESTORED, Lane.ALARM, Severity.MAJOR,
+            "Fire lane blocked by a vehicle", "消防通道被占用", None),
+    **_pair(Kind.CROWD, Kind.CROWD_RESTORED, Lane.ALARM, Severity.MAJOR,
+            "Crowd", "人员聚集", None),
+    Kind.LINE_CROSSED: KindInfo(Lane.ALARM, Severity.MAJOR, "Line crossed", "越线报警"),
+    Kind.TAILGATING: KindInfo(Lane.ALARM, Severity.MAJOR, "Tailgating", "尾随进入"),
+    **_pair(Kind.TAILGATING_BLIND, Kind.TAILGATING_BLIND_RESTORED, Lane.FAULT, Severity.MINOR,
+            "Passages not counted by the camera", "摄像机无法统计通行人数", None),
+    Kind.PERIMETER_VERIFIED: KindInfo(
+        Lane.ALARM, Severity.CRITICAL, "Perimeter alarm verified by picture", "周界报警经图像复核属实", 139
+    ),
+    Kind.PERIMETER_NOT_SEEN: KindInfo(
+        Lane.ALARM, Severity.MINOR, "Perimeter alarm, nobody in the picture", "周界报警复核,画面中未见人员"
+    ),
+    Kind.PERIMETER_UNKNOWN: KindInfo(
+        Lane.ALARM, Severity.MAJOR, "Perimeter alarm, no verdict by picture", "周界报警无法图像复核"
+    ),
+    **_pair(Kind.CAMERA_COVERED, Kind.CAMERA_COVERED_RESTORED, Lane.ALARM, Severity.MAJOR,
+            "Camera covered", "摄像机被遮挡", 144),
+    **_pair(Kind.CAMERA_DEFOCUSED, Kind.CAMERA_DEFOCUSED_RESTORED, Lane.ALARM, Severity.MAJOR,
+            "Camera out of focus", "摄像机失焦", 144),
+    **_pair(Kind.CAMERA_TURNED, Kind.CAMERA_TURNED_RESTORED, Lane.ALARM, Severity.MAJOR,
+            "Camera turned away", "摄像机被转动", 144),
+    **_pair(Kind.CAMERA_FROZEN, Kind.CAMERA_FROZEN_RESTORED, Lane.ALARM, Severity.MAJOR,
+            "Camera picture frozen", "摄像机画面冻结", 144),
     **_pair(Kind.DEVICE_FAULT, Kind.DEVICE_RESTORED, Lane.FAULT, Severity.MAJOR,
             "Device fault", "设备故障", 330),
     **_pair(Kind.POWER_LOST, Kind.POWER_RESTORED, Lane.FAULT, Severity.MAJOR,

@@ -49,3 +49,25 @@ class Observation:
     mono_s: float
     looked: bool
     tracks: tuple[Track, ...] = ()
+
+
+class Flaw(StrEnum):
+    """What keeps a camera from seeing what it was put there for."""
+
+    COVERED = "covered"
+    DEFOCUSED = "defocused"
+    TURNED = "turned"
+    FROZEN = "frozen"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is wrong with a camera's view, said on every change; None: nothing.
+
+    `reference_s` is when the picture began with which it is compared.
+    """
+
+    camera: DeviceId
+    mono_s: float
+    reference_s: float
+    flaw: Flaw | None = None

@@ -66,6 +66,7 @@ def _places(settings: Settings) -> Mapping[str, tuple[Name | None, str | None]]:
     for camera in settings.cameras:
         places[camera.id] = (camera.name, None)
         places.update({f"{camera.id}/{zone.id}": (zone.name, zone.grid) for zone in camera.zones})
+        places.update({f"{camera.id}/{line.id}": (line.name, line.grid) for line in camera.lines})
     return places
 
 

@@ -1,8 +1,9 @@
 """What the doctor found, and how it is printed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from agent.words import Lang, Words
 
@@ -59,3 +60,11 @@ def _closing(findings: Sequence[Finding]) -> Words:
         is_ = "note" if notes == 1 else "notes"
         return Words(f"✓ Everything works; {notes} {is_}.", f"✓ 全部正常，有 {notes} 条提示。")
     return Words("✓ Everything works.", "✓ 全部正常。")
+
+
+def called(thing: str, names: Mapping[str, Any], what: Words) -> Words:
+    """Its id as in the compound's file, with its name where it has one."""
+    name = names.get(thing)
+    if name is None:
+        return Words(what.en + thing, what.zh + thing)
+    return Words(f"{what.en}{thing} ({name['en']})", f"{what.zh}{thing}（{name['zh']}）")

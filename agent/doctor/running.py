@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from agent.doctor import pictures
 from agent.doctor.chinese import both
-from agent.doctor.findings import Finding, bad, ok, warn
+from agent.doctor.findings import Finding, bad, called, ok, warn
 from agent.words import Words
 
 _SUMMARY = Words("gateway", "网关")
@@ -31,6 +32,7 @@ def running(snapshot: Mapping[str, Any]) -> list[Finding]:
         *_doors(snapshot["doors"], names),
         *_sensors(snapshot["sensors"], names),
         *_vision(snapshot["vision"]),
+        *pictures.findings(snapshot),
         *_rules(snapshot["rules_failed"]),
     ]
 
@@ -103,7 +105,7 @@ def _clock(*, time_trusted: bool) -> Iterator[Finding]:
 def devices(found: Mapping[str, Any], names: Mapping[str, Any]) -> Iterator[Finding]:
     """Every device's state: what is well first."""
     for name, device in sorted(found.items(), key=lambda item: (item[1]["state"] != "ok", item[0])):
-        area = _called(name, names, Words("", ""))
+        area = called(name, names, Words("", ""))
         match device["state"]:
             case "ok":
                 yield ok(area, "ok", "正常")
@@ -117,7 +119,7 @@ def _doors(doors: Mapping[str, Any], names: Mapping[str, Any]) -> Iterator[Findi
     for name, door in sorted(doors.items()):
         if door.get("failed"):
             continue
-        area = _called(name, names, Words("door ", "门 "))
+        area = called(name, names, Words("door ", "门 "))
         if door["forced"] or door["held"]:
             what = Words("forced open", "被强行打开") if door["forced"] else Words("held open", "超时未关")
             yield warn(area, what, Words("look after the door, and close it", "请查看现场并关门"))
@@ -132,7 +134,7 @@ def _sensors(sensors: Mapping[str, Any], names: Mapping[str, Any]) -> Iterator[F
         value = sensors[name]["value"]
         told = Words("", "") if isinstance(value, bool) else Words(f", value {value:g}", f"，读数 {value:g}")
         yield warn(
-            _called(name, names, Words("sensor ", "传感器 ")),
+            called(name, names, Words("sensor ", "传感器 ")),
             Words(f"in alarm{told.en}", f"报警{told.zh}"),
             Words("look after it on site", "请查看现场"),
         )
@@ -163,11 +165,3 @@ def _rules(failed: list[str]) -> Iterator[Finding]:
                 "请把日志发给维护人员：journalctl -u gatehouse",
             ),
         )
-
-
-def _called(thing: str, names: Mapping[str, Any], what: Words) -> Words:
-    """Its id as in the compound's file, with its name where it has one."""
-    name = names.get(thing)
-    if name is None:
-        return Words(what.en + thing, what.zh + thing)
-    return Words(f"{what.en}{thing} ({name['en']})", f"{what.zh}{thing}（{name['zh']}）")

@@ -12,8 +12,10 @@ from typing import Final
 from agent.credentials.verdict import Reason
 from agent.events import JsonValue, Kind, Lane
 from agent.journal import Origin
+from agent.observations import Label
 from agent.rules.doors.access import Denial
 from agent.rules.step import Group, Verb
+from agent.settings import Way
 from agent.uplink import TroubleCode
 from agent.words import Words
 
@@ -106,6 +108,13 @@ _IN_ZONE = (
     _seconds("since_s", "there for so many seconds", "已停留的秒数", 4.2),
     Fact("score", Shape.NUMBER, Words("the detector's best score, 0 to 1", "检测得分，0 至 1"), 0.87),
 )
+_STAYS = (CAMERA, COUNT, _seconds("since_s", "there for so many seconds", "已停留的秒数", 61.5))
+_AT_DOOR = (CAMERA, _text("line", "id of the camera's line", "画面中线的标识", "gate-line"))
+_VERDICT = (
+    CAMERA,
+    _seconds("after_s", "seconds after the alarm", "报警后的秒数", 1.4),
+    some(_text("zone", "zone in which somebody must be seen", "复核区域", "fence-foot")),
+)
 _LEFT_ZONE = (CAMERA, _seconds("stayed_s", "was there for so many seconds", "停留的秒数", 42.5))
 
 SAYS: Final[Mapping[Kind, tuple[Fact, ...]]] = {
@@ -151,6 +160,40 @@ SAYS: Final[Mapping[Kind, tuple[Fact, ...]]] = {
     **dict.fromkeys((Kind.ZONE_PERSON, Kind.ZONE_VEHICLE, Kind.ZONE_ANIMAL), _IN_ZONE),
     **dict.fromkeys(
         (Kind.ZONE_PERSON_RESTORED, Kind.ZONE_VEHICLE_RESTORED, Kind.ZONE_ANIMAL_RESTORED), _LEFT_ZONE
+    ),
+    **dict.fromkeys((Kind.LOITERING, Kind.FIRE_LANE), _STAYS),
+    Kind.CROWD: (
+        CAMERA,
+        COUNT,
+        _count("peak", "most at once so far", "最多人数", 16),
+        _count("more_than", "so many are allowed", "允许人数", 12),
+    ),
+    **dict.fromkeys((Kind.LOITERING_RESTORED, Kind.FIRE_LANE_RESTORED, Kind.CROWD_RESTORED), _LEFT_ZONE),
+    Kind.LINE_CROSSED: (
+        CAMERA,
+        _text("way", "direction", "方向", Way.IN, _known(Way)),
+        _text("label", "what crossed", "目标类型", Label.PERSON, _known(Label)),
+    ),
+    Kind.TAILGATING: (
+        *_AT_DOOR,
+        _count("granted", "cards granted in this passage", "本次通行的刷卡次数", 1),
+        _count("entered", "persons who came in so far", "已进入的人数", 2),
+    ),
+    Kind.TAILGATING_BLIND: (*_AT_DOOR, REASON),
+    Kind.TAILGATING_BLIND_RESTORED: _AT_DOOR,
+    Kind.PERIMETER_VERIFIED: (*_VERDICT, replace(COUNT, words=Words("how many were seen", "看到的数量"), example=1)),
+    Kind.PERIMETER_NOT_SEEN: _VERDICT,
+    Kind.PERIMETER_UNKNOWN: (*_VERDICT, REASON),
+    **dict.fromkeys(
+        (Kind.CAMERA_COVERED, Kind.CAMERA_DEFOCUSED, Kind.CAMERA_TURNED, Kind.CAMERA_FROZEN),
+        (_seconds("since_s", "so for so many seconds", "已持续的秒数", 10.0),),
+    ),
+    **dict.fromkeys(
+        (
+            Kind.CAMERA_COVERED_RESTORED, Kind.CAMERA_DEFOCUSED_RESTORED, Kind.CAMERA_TURNED_RESTORED,
+            Kind.CAMERA_FROZEN_RESTORED,
+        ),
+        (_seconds("lasted_s", "lasted for so many seconds", "持续的秒数", 95.0), some(REASON)),
     ),
     Kind.DEVICE_FAULT: (REASON, HINT),
     Kind.RULE_FAULT: (_text("rule", "what the rule is about", "规则类别", Group.DOOR, _known(Group)), REASON),

@@ -152,6 +152,10 @@ def _about(kind: Kind) -> tuple[str, Name | None]:
     match kind.split(".")[0]:
         case "zone":
             return "camera-west/lawn", Name(zh="西侧草坪", en="West lawn")
+        case "line":
+            return "camera-west/gate-line", Name(zh="西门门线", en="Line of the west gate")
+        case "camera":
+            return "camera-west", Name(zh="西侧摄像机", en="West camera")
         case "smoke" | "fire" | "water" | "temperature" | "perimeter" | "tamper" | "power":
             return "pump-room-sensor", Name(zh="泵房探测器", en="Pump room detector")
         case "door" | "reader" | "duress" | "access" | "order" | "rule":

@@ -53,17 +53,30 @@ _METHODS: Final[Mapping[Kind, tuple[Method, int | None]]] = {
     Kind.ZONE_PERSON: (Method.VIDEO, 6),
     Kind.ZONE_VEHICLE: (Method.VIDEO, 6),
     Kind.ZONE_ANIMAL: (Method.VIDEO, 2),
+    Kind.LOITERING: (Method.VIDEO, 8),
+    Kind.FIRE_LANE: (Method.VIDEO, 6),
+    Kind.CROWD: (Method.VIDEO, 10),
+    Kind.LINE_CROSSED: (Method.VIDEO, 5),
+    Kind.TAILGATING: (Method.VIDEO, None),
+    Kind.PERIMETER_VERIFIED: (Method.VIDEO, 6),
+    Kind.CAMERA_COVERED: (Method.VIDEO, 13),
+    Kind.CAMERA_DEFOCUSED: (Method.VIDEO, 11),
+    Kind.CAMERA_TURNED: (Method.VIDEO, 11),
+    Kind.CAMERA_FROZEN: (Method.VIDEO, 11),
     Kind.JOURNAL_FAULT: (Method.FAULT, 1),
     Kind.AUDIT_DAMAGED: (Method.OTHER, None),
     Kind.UPLINK_REFUSED: (Method.OTHER, None),
     Kind.RECEIPT_MISMATCH: (Method.OTHER, None),
 }
-_FIRE: Final = frozenset({Kind.SMOKE, Kind.FIRE, Kind.FIRE_RELEASE})
+_FIRE: Final = frozenset({Kind.SMOKE, Kind.FIRE, Kind.FIRE_RELEASE, Kind.FIRE_LANE})
 _ORDER: Final = frozenset(
     {
         Kind.DOOR_FORCED, Kind.DOOR_HELD, Kind.DURESS, Kind.DURESS_ENTRY, Kind.LOCKDOWN, Kind.READER_LOCKED_OUT,
         Kind.READER_DEFAULT_KEY, Kind.READER_IDENTITY, Kind.READER_AUTHENTICATION, Kind.READER_TAMPER, Kind.TAMPER,
-        Kind.PERIMETER, Kind.ZONE_PERSON, Kind.ZONE_VEHICLE, Kind.RECEIPT_MISMATCH, Kind.AUDIT_DAMAGED,
+        Kind.LOITERING, Kind.CROWD, Kind.LINE_CROSSED, Kind.TAILGATING, Kind.PERIMETER_VERIFIED,
+        Kind.PERIMETER_NOT_SEEN, Kind.PERIMETER_UNKNOWN, Kind.CAMERA_COVERED, Kind.CAMERA_DEFOCUSED,
+        Kind.CAMERA_TURNED, Kind.CAMERA_FROZEN, Kind.PERIMETER, Kind.ZONE_PERSON,
+        Kind.ZONE_VEHICLE, Kind.RECEIPT_MISMATCH, Kind.AUDIT_DAMAGED,
     }
 )  # fmt: skip
 

@@ -1,11 +1,11 @@
 """All rules of a compound, made from its settings."""
 
+from agent.rules.cameras import camera_rules
 from agent.rules.devices import DeviceRule
 from agent.rules.doors import Access, DoorRule
 from agent.rules.readers import ReaderRule
 from agent.rules.sensors import SensorRule
 from agent.rules.step import AnyRule
-from agent.rules.zones import ZoneRule
 from agent.schedules import Schedules
 from agent.settings import Settings
 from agent.settings.inventory import readers
@@ -20,13 +20,8 @@ def build_rules(settings: Settings, access: Access) -> tuple[AnyRule, ...]:
     calendar = Schedules.of(settings)
     doors = (DoorRule(door, access, calendar) for door in settings.doors)
     sensors = (SensorRule(sensor) for sensor in settings.sensors)
-    zones = (
-        ZoneRule(zone, DeviceId(camera.id), (camera.picture.width, camera.picture.height))
-        for camera in settings.cameras
-        for zone in camera.zones
-    )
     devices = (DeviceRule(device) for device in device_ids(settings))
-    return (*doors, *_readers(settings), *sensors, *zones, *devices)
+    return (*doors, *_readers(settings), *sensors, *camera_rules(settings, calendar), *devices)
 
 
 def _readers(settings: Settings) -> tuple[ReaderRule, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from agent.events import CATALOGUE, Event, JsonValue, Kind
 from agent.rules.step import Group, Input, Moment, Step
 from agent.settings import Sensor
-from drivers.base import DeviceId, Output, PointRef, Quality, Reading, Value
+from drivers.base import DeviceId, Output, PointId, PointRef, Quality, Reading, Value, point_ref
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,8 @@ class SensorRule:
             return Step(state, wake_at=due_s)
         raised = not state.raised
         event = Event(self._kind(raised), self.id, min(happened_s, now_s), self._data(state))
-        return Step(replace(state, raised=raised, turning_since=None), (event,))
+        told = (Reading(*_raised(self.id), raised, event.mono_s),) if self.sensor.camera is not None else ()
+        return Step(replace(state, raised=raised, turning_since=None), (event,), tells=told)
 
     def _kind(self, raised: bool) -> Kind:
         kind = Kind(self.sensor.kind.value)
@@ -89,6 +90,15 @@ class SensorRule:
         if self.sensor.below is not None:
             limits["below"] = self.sensor.below
         return limits
+
+
+def raised_ref(sensor: str) -> PointRef:
+    """Where a sensor that a camera sees tells that its alarm is raised or restored; no device has such an id."""
+    return point_ref(*_raised(sensor))
+
+
+def _raised(sensor: str) -> tuple[DeviceId, PointId]:
+    return DeviceId(f"sensor:{sensor}"), PointId("raised")
 
 
 def _number(value: Value) -> bool | float | None:

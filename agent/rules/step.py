@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from agent.events import Event, JsonValue
-from agent.observations import Observation
+from agent.observations import Observation, View
 from drivers.base import DeviceId, Output, PointRef, Reading, Status
 
 State = TypeVar("State")
@@ -53,14 +53,15 @@ class Order:
     local: bool = False
 
 
-Input: TypeAlias = Reading | Status | Observation | Order | Tick
+Input: TypeAlias = Reading | Status | Observation | View | Order | Tick
 
 
 @dataclass(frozen=True, slots=True)
 class Step(Generic[State]):
     """`wake_at` is monotonic seconds: the rule wants a Tick then; None means no wish. It replaces the wish before.
 
-    `tells` are facts for the other rules that name their points, given to them before any other input.
+    `tells` are facts for the other rules that name their points, given to them before any other input; `readings` are
+    what the rule itself has measured, for the record.
     """
 
     state: State
@@ -68,6 +69,7 @@ class Step(Generic[State]):
     actions: tuple[Output, ...] = ()
     wake_at: float | None = None
     tells: tuple[Reading, ...] = ()
+    readings: tuple[Reading, ...] = ()
 
 
 class Group(StrEnum):
@@ -77,6 +79,10 @@ class Group(StrEnum):
     READER = "reader"
     SENSOR = "sensor"
     ZONE = "zone"
+    LINE = "line"
+    PASSAGE = "passage"  # who passes a door, counted by a camera
+    VERDICT = "verdict"  # of a camera on a sensor's alarm
+    VIEW = "view"  # what keeps a camera from seeing
     DEVICE = "device"
 
 

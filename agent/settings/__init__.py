@@ -1,6 +1,17 @@
 """One TOML file describes a compound; `load` gives frozen models, or every reason why not."""
 
-from agent.settings.cameras import Camera, Privacy, Profile, Runtime, Vision, Zone
+from agent.settings.cameras import (
+    Camera,
+    Line,
+    Privacy,
+    Profile,
+    Runtime,
+    Tampering,
+    Vision,
+    Way,
+    Zone,
+    ZoneKind,
+)
 from agent.settings.load import Inspection, inspect, load
 from agent.settings.models import (
     Access,
@@ -50,6 +61,7 @@ __all__ = [
     "GpioChip",
     "Holiday",
     "Inspection",
+    "Line",
     "ModbusBus",
     "Name",
     "NoClock",
@@ -68,10 +80,13 @@ __all__ = [
     "Settings",
     "SettingsError",
     "Storage",
+    "Tampering",
     "Vision",
+    "Way",
     "WiegandBus",
     "Window",
     "Zone",
+    "ZoneKind",
     "check_report",
     "inspect",
     "load",

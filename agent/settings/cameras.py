@@ -1,26 +1,96 @@
 """Cameras, what is watched in their pictures, the detector, and what may be kept of people."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from agent.observations import Label
+from agent.observations import Flaw, Label
 from agent.settings.names import Name
 from drivers.base import Confined, Slug
 from drivers.camera import CameraSource
 
+Point = tuple[float, float]
+Polygon = Annotated[tuple[Point, ...], Field(min_length=3)]
+
+
+class ZoneKind(StrEnum):
+    """What is an alarm in a zone."""
+
+    INTRUSION = "intrusion"  # something stands in it
+    LOITERING = "loitering"  # the same one stays in it
+    FIRE_LANE = "fire-lane"  # a vehicle stands still in it
+    CROWD = "crowd"  # more than so many are in it at once
+
+
+_LABELS: Mapping[ZoneKind, tuple[Label, ...]] = {ZoneKind.FIRE_LANE: (Label.VEHICLE,)}
+_LASTS_S: Mapping[ZoneKind, float] = {
+    ZoneKind.INTRUSION: 2.0,
+    ZoneKind.LOITERING: 120.0,
+    ZoneKind.FIRE_LANE: 60.0,
+    ZoneKind.CROWD: 10.0,
+}
+
 
 class Zone(Confined):
-    """A polygon in pixels of the camera's picture, in which a thing may not stand for `at_least_s`."""
+    """A polygon in pixels of the camera's picture; what stands in it counts by the middle of its lower edge."""
 
     id: Slug
     name: Name
-    polygon: Annotated[tuple[tuple[float, float], ...], Field(min_length=3)]
-    labels: Annotated[tuple[Label, ...], Field(min_length=1)] = (Label.PERSON,)
-    at_least_s: Annotated[float, Field(ge=0, le=3600)] = 2.0
+    polygon: Polygon
+    kind: ZoneKind = ZoneKind.INTRUSION
+    labels: Annotated[tuple[Label, ...] | None, Field(min_length=1)] = None
+    """Left out: persons; in a fire lane vehicles."""
+    at_least_s: Annotated[float | None, Field(ge=0, le=3600)] = None
+    """So long before it is an alarm. Left out: 2 s, loitering 120 s, in a fire lane 60 s, for a crowd 10 s."""
+    more_than: Annotated[int | None, Field(ge=1, le=100)] = None
+    """For a crowd, and only there."""
+    schedule: str | None = None
+    """Alarms only while it holds; left out: always, as while the time is not trusted."""
     grid: str | None = None
+
+    @property
+    def wanted(self) -> tuple[Label, ...]:
+        return self.labels or _LABELS.get(self.kind, (Label.PERSON,))
+
+    @property
+    def lasts_s(self) -> float:
+        return _LASTS_S[self.kind] if self.at_least_s is None else self.at_least_s
+
+
+class Way(StrEnum):
+    """Across a line: to the side of its inner point, or away from it."""
+
+    IN = "in"
+    OUT = "out"
+
+
+class Line(Confined):
+    """A line across which things are counted in both directions."""
+
+    id: Slug
+    name: Name
+    ends: tuple[Point, Point]
+    inside: Point
+    """Any point on the inner side."""
+    labels: Annotated[tuple[Label, ...], Field(min_length=1)] = (Label.PERSON,)
+    alarm: tuple[Way, ...] = ()
+    """Directions in which a crossing is an alarm."""
+    schedule: str | None = None
+    """Alarms only while it holds; left out: always, as while the time is not trusted."""
+    grid: str | None = None
+
+
+class Tampering(Confined):
+    """When a camera that no longer sees what it was put there for is an alarm."""
+
+    watch: tuple[Flaw, ...] = tuple(Flaw)
+    """What is watched for; leave "turned" out for a camera that is moved by hand or by itself."""
+    after_s: Annotated[float, Field(ge=1, le=3600)] = 10.0
+    frozen_s: Annotated[float, Field(ge=5, le=3600)] = 60.0
+    """The same picture for so long; a live one has noise."""
 
 
 class Camera(CameraSource):
@@ -32,7 +102,9 @@ class Camera(CameraSource):
     sign: Annotated[str, Field(min_length=1)]
     """Where the sign that announces the camera hangs."""
     zones: tuple[Zone, ...] = ()
-    privacy: tuple[Annotated[tuple[tuple[float, float], ...], Field(min_length=3)], ...] = ()
+    lines: tuple[Line, ...] = ()
+    tampering: Tampering = Tampering()
+    privacy: tuple[Polygon, ...] = ()
     """Polygons blacked out before anything looks at the picture."""
 
 

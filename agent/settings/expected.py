@@ -142,7 +142,12 @@ def _text(root: Node, node: Node) -> Words:
 
 
 def _list(root: Node, node: Node) -> Words:
-    if fixed := node.get("prefixItems"):
+    if (fixed := node.get("prefixItems")) and "prefixItems" in fixed[0]:
+        return Words(
+            f"a list of exactly {len(fixed)} points, such as [[120, 80], [300, 80]]",
+            f"恰好 {len(fixed)} 个点的列表，例如 [[120, 80], [300, 80]]",
+        )
+    if fixed:
         return Words(
             f"a list of exactly {len(fixed)} numbers, such as [120, 80]",
             f"恰好 {len(fixed)} 个数的列表，例如 [120, 80]",

@@ -35,6 +35,7 @@ def ids(settings: Settings) -> Iterator[tuple[str, KeyPath]]:
     for index, camera in enumerate(settings.cameras):
         yield camera.id, ("cameras", index)
         yield from ((zone.id, ("cameras", index, "zones", n)) for n, zone in enumerate(camera.zones))
+        yield from ((line.id, ("cameras", index, "lines", n)) for n, line in enumerate(camera.lines))
 
 
 def point_ids(settings: Settings) -> Iterator[tuple[str, str, KeyPath]]:

@@ -100,6 +100,8 @@ class Door(Confined):
     """A card that has passed is refused for this long; 0: never."""
     camera: Slug | None = None
     """Camera that sees the door."""
+    tailgating: Slug | None = None
+    """Line of that camera which everybody who enters crosses: more persons than cards are an alarm."""
     pin: PinMode = PinMode.NONE
     pin_timeout_s: Annotated[float, Field(ge=3, le=60)] = 15.0
     max_wrong: Annotated[int, Field(ge=1, le=20)] = 5
@@ -171,7 +173,11 @@ class Sensor(Confined):
     hysteresis: Annotated[float, Field(ge=0)] = 0.0
     for_s: Annotated[float, Field(ge=0, le=3600)] = 0.0
     camera: Slug | None = None
-    """Camera that sees what the sensor watches."""
+    """Camera that sees what the sensor watches; a perimeter alarm is verified by its picture."""
+    zone: Slug | None = None
+    """Zone of that camera in which somebody must be seen; left out: a person anywhere."""
+    verify_s: Annotated[float, Field(ge=1, le=60)] = 5.0
+    """The verdict comes within so long after the alarm."""
     grid: str | None = None
 
 

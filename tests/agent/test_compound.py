@@ -103,7 +103,13 @@ class FakeDevice:
 class House:
     """A compound, its devices, and one list of everything it did, in order."""
 
-    def __init__(self, clock: Clock, rules: Iterable[AnyRule] | None = None, extra: Iterable[AnyRule] = ()) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        rules: Iterable[AnyRule] | None = None,
+        extra: Iterable[AnyRule] = (),
+        settings: Settings = SETTINGS,
+    ) -> None:
         self.clock = clock
         self.trace: list[object] = []
         self.statuses: list[Status] = []
@@ -111,8 +117,8 @@ class House:
         self.gpio = FakeDevice(GPIO, self.trace)
         self.osdp = FakeDevice(DeviceId("osdp-1"), self.trace)
         self.compound = Compound(
-            SETTINGS,
-            [*extra, *(build_rules(SETTINGS, CARDS) if rules is None else rules)],
+            settings,
+            [*extra, *(build_rules(settings, CARDS) if rules is None else rules)],
             [self.gpio, self.osdp],
             clock,
             record=self.trace.append,
@@ -242,7 +248,7 @@ async def test_the_snapshot_is_plain_and_knows_no_cards(house: House, clock: Man
     assert devices["gpio"] == {"state": "ok", "reason": "", "hint": "", "for_s": 1.0}
     assert isinstance(readings, Mapping)
     assert readings["gpio/contact"] == {"value": True, "quality": "good", "age_s": 1.0}
-    assert snapshot["zones"] == {"cam/lane": {}}
+    assert snapshot["zones"] == {"cam/lane": {"raised": {}, "blind": "starting"}}
     assert snapshot["queue"] == {"waiting": 0, "dropped": 0}
 
 

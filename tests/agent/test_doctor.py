@@ -65,6 +65,11 @@ RUNNING: Mapping[str, object] = {
     "devices": {},
     "doors": {"gate": {"unlocked": False, "open": True, "forced": False, "held": False}},
     "sensors": {"smoke": {"raised": True, "value": True}, "water": {"raised": False, "value": False}},
+    "zones": {"cam/lane": {"raised": {}, "blind": ""}},
+    "lines": {},
+    "passages": {},
+    "verdicts": {},
+    "views": {"cam": {"raised": [], "blind": ""}},
     "vision": {"pid": None, "stats": None},
     "rules_failed": [],
 }
@@ -134,6 +139,27 @@ def test_status_of_a_good_day_is_short_and_plain(lang: Lang, lines: Sequence[str
             "! door gate (North gate): forced open",
             "! 门 gate（北门）：被强行打开",
         ),
+        (
+            {"zones": {"cam/lane": {"raised": {"zone.fire-lane": 1}, "blind": ""}}},
+            "! zone cam/lane: in alarm: zone.fire-lane (1)",
+            "! 区域 cam/lane：报警：zone.fire-lane (1)",
+        ),
+        (
+            {"passages": {"gate": {"last": "alone", "blind": "no pictures for 3 s"}}},
+            "! tailgating at gate (North gate): no verdict: no pictures for 3 s",
+            "! 尾随检测 gate（北门）：无法判断：已 3 秒没有画面",
+        ),
+        (
+            {"passages": {"gate": {"last": "tailgating"}}},
+            "✓ tailgating at gate (North gate): last passage: tailgating",
+            "上次通行：有人尾随",
+        ),
+        (
+            {"lines": {"cam/gate": {"in": 3, "out": 2, "blind": ""}}},
+            "✓ line cam/gate: 3 in, 2 out",
+            "进 3，出 2",
+        ),
+        ({"views": {"cam": {"raised": ["turned"]}}}, "✗ cam: camera turned", "✗ cam：摄像机被转动"),
         ({"rules_failed": ["gate"]}, "✗ rule gate: stopped by a bug", "✗ 规则 gate"),
     ],
 )  # fmt: skip

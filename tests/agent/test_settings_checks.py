@@ -56,6 +56,8 @@ def test_a_wiegand_reader_serves_a_door_and_is_reported_as_weak() -> None:
 
 
 ZONE = "cameras.0.zones.0.polygon"
+LINE = "cameras.1.lines.0"
+WALL = next(n for n, sensor in enumerate(EXAMPLE["sensors"]) if sensor["id"] == "east-wall")
 
 MISTAKES = [
     ([("sensors.0.id", "east-gate")], "sensors.east-gate.id", "already the id of an entry under doors"),
@@ -93,8 +95,8 @@ MISTAKES = [
     ([("devices.2.outputs.0.safe", True)], "outputs.east-lock.max_on_s", "on in its safe state"),
     ([("devices.2.outputs.0.max_on_s", 5)], "outputs.east-lock.max_on_s", "Write 10 or more"),
     (
-        [(f"devices.2.inputs.{n}", {"id": f"i{n}", "line": n, "debounce_ms": n + 1}) for n in range(6)]
-        + [("devices.2.inputs.+", {"id": f"i{n}", "line": n, "debounce_ms": n + 1}) for n in range(6, 9)]
+        [(f"devices.2.inputs.{n}", {"id": f"i{n}", "line": n, "debounce_ms": n + 1}) for n in range(7)]
+        + [("devices.2.inputs.+", {"id": f"i{n}", "line": n, "debounce_ms": n + 1}) for n in range(7, 9)]
         + [("doors", []), ("sensors", [])],
         "devices.gpio.inputs",
         "have 11 kinds of settings",
@@ -104,8 +106,25 @@ MISTAKES = [
     ([("devices.+", wiegand(led={"line": 5}))], "reader-yard.led.line", "the line of gpio/east-lock"),
     ([("devices.+", wiegand(id="reader-east"))], "readers.reader-east.id", "already the id of an entry under readers"),
     ([("devices.+", wiegand(formats=[]))], "reader-yard.formats", "at least 1"),
-    ([("doors.0.camera", "cam-lane")], "doors.east-gate.camera", "Name a camera that is there: cam-fire-lane"),
-    ([("sensors.0.camera", "pump-room")], "sensors.pump-room-water.camera", "not a camera of this file"),
+    ([("doors.0.camera", "cam-lane")], "doors.east-gate.camera", "Name a camera that is there: cam-fire"),
+    ([("doors.0.tailgating", "line")], "doors.east-gate.tailgating", "line of cam-gate that is there: east-gate-line"),
+    ([("doors.0.camera", "cam-fire-lane")], "doors.east-gate.tailgating", "not a line of cam-fire-lane"),
+    ([("doors.0.camera", None)], "doors.east-gate.tailgating", "is given without camera"),
+    ([("doors.0.contact", None), ("doors.0.rex", None)], "doors.east-gate.tailgating", "is given without contact"),
+    ([(f"{LINE}.labels", ["vehicle"])], "doors.east-gate.tailgating", "counts no persons"),
+    ([(f"{LINE}.inside", [300, 242])], "lines.east-gate-line.inside", "lies on the line"),
+    ([(f"{LINE}.inside", [300, 400])], "lines.east-gate-line.inside", "outside the picture of 640 by 360"),
+    ([(f"{LINE}.ends", [[200, 240], [200, 240]])], "lines.east-gate-line.ends", "one and the same point"),
+    ([(f"{LINE}.ends", [[200, 240]])], "lines.east-gate-line.ends", "a list of exactly 2 points"),
+    ([(f"{LINE}.schedule", "nigth")], "lines.east-gate-line.schedule", "Name a schedule that is there: working"),
+    ([(f"{LINE}.id", "fire-lane")], "lines.fire-lane.id", "already the id of an entry under zones"),
+    ([("cameras.0.zones.0.schedule", "nigth")], "zones.fire-lane.schedule", "Name a schedule that is there"),
+    ([("cameras.0.zones.0.more_than", 3)], "zones.fire-lane.more_than", 'the zone is for "fire-lane"'),
+    ([("cameras.1.zones.1.more_than", None)], "zones.east-square.more_than", "a crowd needs a number"),
+    ([("sensors.2.zone", "east-square")], "sensors.pump-room-cold.zone", "only perimeter alarms are verified"),
+    ([(f"sensors.{WALL}.zone", "wall")], "sensors.east-wall.zone", "zone of cam-gate that is there: east-wall-foot"),
+    ([(f"sensors.{WALL}.camera", None)], "sensors.east-wall.zone", "is given without camera"),
+    ([("sensors.0.camera", "pump-room")], "sensors.pump-room-water.camera", "not a camera in this file"),
     ([("sensors.0.point", "pump-room/watr")], "sensors.pump-room-water.point", "are there: pump-room/water"),
     ([("sensors.0.point", "gpio/east-lock")], "sensors.pump-room-water.point", "which is an output"),
     ([("sensors.1.above", None)], "sensors.pump-room-hot.point", "no limit is given"),
@@ -200,7 +219,7 @@ def test_all_mistakes_are_reported_in_one_pass() -> None:
         [("doors.1.contact", "stairwell-1/smoke")],
         [("doors.1.reader", "reader-east")],
         [("doors.0.rex", None)],
-        [("cameras", []), ("doors.0.camera", None), ("sensors.0.camera", None)],
+        [("cameras", []), ("doors.0.camera", None), ("doors.0.tailgating", None), ("sensors", [])],
         [(ZONE, [[0, 0], [640, 0], [640, 360], [0, 360]])],
     ],
 )

@@ -13,6 +13,7 @@ from agent.rules.doors.access import Access, Denial, Verdict
 from agent.rules.doors.lock import GRACE_S
 from agent.rules.doors.state import PinWait
 from agent.rules.doors.turn import Turn, passed_ref
+from agent.rules.passage import GRANTED, Fact
 from agent.settings import PinMode
 from drivers.base import Card, Cue
 
@@ -127,6 +128,7 @@ def _admit(turn: Turn, wait: PinWait, by: str, at_s: float, *, duress: bool) -> 
     release.grant(turn, for_s, extended=wait.extended)
     turn.say(Kind.ACCESS_GRANTED, at_s, {"by": by, **wait.facts})
     turn.cue(Cue.GRANTED)
+    turn.tell_passage(Fact.LET_IN, GRANTED)
     pending = now_s <= entry.expected_until_s
     turn.entry = replace(
         entry,

@@ -8,6 +8,7 @@ from agent.events import JsonValue, Kind
 from agent.rules.doors import release
 from agent.rules.doors.access import Denial
 from agent.rules.doors.turn import Turn
+from agent.rules.passage import ORDERED, Fact
 from agent.rules.step import Order, Verb
 
 LONGEST_S = 24 * 3600.0
@@ -50,6 +51,7 @@ def _unlock(turn: Turn, for_s: float) -> Denial | None:
     refusal = release.obstacle(turn)
     if refusal is None:
         release.grant(turn, for_s)
+        turn.tell_passage(Fact.LET_IN, ORDERED)
     return refusal
 
 

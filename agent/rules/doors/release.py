@@ -37,6 +37,11 @@ def obstacle(turn: Turn) -> Denial | None:
     return Denial.INTERLOCK if turn.partner_busy else None
 
 
+def is_free(turn: Turn) -> bool:
+    """Whether the door stands unlocked to everybody."""
+    return turn.release.fire or turn.release.keep or turn.release.free
+
+
 def request_to_exit(turn: Turn, wanted: bool, at_s: float) -> None:
     was_wanted = turn.release.rex or turn.contact.shunted
     if wanted and not was_wanted:

@@ -13,6 +13,7 @@ from agent.rules.doors import contact, entry, lock, orders, release
 from agent.rules.doors.access import Access, Calendar
 from agent.rules.doors.state import DoorState
 from agent.rules.doors.turn import Turn, busy_ref, passed_ref, switch
+from agent.rules.passage import Fact
 from agent.rules.step import Group, Input, Moment, Order, Step
 from agent.settings import Door, PinMode
 from drivers.base import (
@@ -70,7 +71,7 @@ class DoorRule:
         return tuple(switch(output, on=False) for output in outputs if output is not None)
 
     def start(self, now: Moment) -> Step[DoorState]:
-        turn = Turn(self.door, DoorState(busy=True), now)
+        turn = Turn(self.door, DoorState(busy=True, told_open=True, told_free=True), now)
         turn.assert_lock = True
         return self._end(turn)
 
@@ -110,9 +111,15 @@ class DoorRule:
         lock.drive(turn)
         contact.set_timers(turn)
         busy = turn.lock.on_until_s is not None or bool(turn.contact.open)
-        if busy is not turn.busy and turn.door.interlock is not None:
+        if busy is not turn.busy and (turn.door.interlock or turn.door.tailgating) is not None:
             turn.tell(busy_ref(self.door.id), busy)
         turn.busy = busy
+        opened, free = bool(turn.contact.open), release.is_free(turn)
+        if opened is not turn.told_open:
+            turn.tell_passage(Fact.OPEN, opened)
+        if free is not turn.told_free:
+            turn.tell_passage(Fact.FREE, free)
+        turn.told_open, turn.told_free = opened, free
         return Step(turn.state, tuple(turn.events), turn.actions, _wake_at(turn), tuple(turn.tells))
 
     @property

@@ -119,5 +119,7 @@ class DoorState:
     entry: Entry = Entry()
     partner_busy: bool = False
     busy: bool = False
+    told_open: bool = False
+    told_free: bool = False
     why: Why | None = None
     reader_offline: bool = False

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from agent.events import Event, JsonValue, Kind
 from agent.rules.doors.state import DoorState
+from agent.rules.passage import Fact, fact_ref
 from agent.rules.step import Moment
 from agent.settings import Door
 from drivers.base import Cue, DeviceId, Output, PointId, PointRef, Reading, Signal, Switch, point_ref
@@ -22,6 +23,8 @@ class Turn:
         self.entry = state.entry
         self.partner_busy = state.partner_busy
         self.busy = state.busy
+        self.told_open = state.told_open
+        self.told_free = state.told_free
         self.reader_offline = state.reader_offline
         self.assert_lock = False
         self.look_again_s: float | None = None
@@ -39,6 +42,8 @@ class Turn:
             self.entry,
             partner_busy=self.partner_busy,
             busy=self.busy,
+            told_open=self.told_open,
+            told_free=self.told_free,
             why=self.release.why(self.now_s),
             reader_offline=self.reader_offline,
         )
@@ -54,6 +59,11 @@ class Turn:
     def tell(self, ref: PointRef, value: bool | str) -> None:
         device, _, point = ref.rpartition("/")
         self.tells.append(Reading(DeviceId(device), PointId(point), value, self.now_s))
+
+    def tell_passage(self, fact: Fact, value: bool | str) -> None:
+        """For the rule that counts who passes, where there is one."""
+        if self.door.tailgating is not None:
+            self.tell(fact_ref(self.door.id, fact), value)
 
     def switch_lock(self, *, on: bool, for_s: float | None = None) -> None:
         self._lock_moves.append(switch(self.door.lock, on=on, for_s=for_s))
@@ -73,8 +83,8 @@ def switch(point: str, *, on: bool, for_s: float | None = None) -> Switch:
 
 
 def busy_ref(door: str) -> PointRef:
-    """Where a door tells its interlock partner that it is open or unlocked; no device has such an id."""
-    return point_ref(DeviceId(f"door:{door}"), PointId("busy"))
+    """Where a door tells its interlock partner that it is open or unlocked."""
+    return fact_ref(door, Fact.BUSY)
 
 
 def passed_ref(door: Door) -> PointRef:

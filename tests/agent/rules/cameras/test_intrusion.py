@@ -1,64 +1,36 @@
-"""What a zone promises."""
+"""What a zone against intrusion promises."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.events import RESTORES, Event, Kind
-from agent.observations import Box, Label, Observation, Track
-from agent.rules.step import Moment, Step, Tick
-from agent.rules.zones import GRACE_S, ZoneRule, ZoneState, contains
-from agent.settings import Zone
-from drivers.base import DeviceId, DeviceState, Status
-
-CAMERA = DeviceId("cam")
-INSIDE, OUTSIDE = (50.0, 50.0), (250.0, 50.0)
-
-
-def zone(**more: object) -> ZoneRule:
-    shape: dict[str, object] = {
-        "id": "lane",
-        "name": {"zh": "通道", "en": "Lane"},
-        "polygon": [[0, 0], [100, 0], [100, 100], [0, 100]],
-        "labels": ["person", "vehicle", "bicycle"],
-        "at_least_s": 2.0,
-    }
-    return ZoneRule(Zone.model_validate(shape | more), CAMERA, (320, 100))
+from agent.events import RESTORES, Kind
+from agent.observations import Label, Track
+from agent.rules.cameras.base import GRACE_S
+from agent.rules.cameras.geometry import contains
+from agent.rules.cameras.intrusion import IntrusionRule, IntrusionState
+from agent.rules.step import Tick
+from drivers.base import DeviceState, Status
+from tests.agent.rules.cameras.street import CAMERA, INSIDE, OUTSIDE, Always, Run, track, zone
 
 
-def track(where: tuple[float, float], label: Label = Label.PERSON, score: float = 0.8) -> Track:
-    x, y = where
-    return Track(1, label, Box(x - 5, y - 20, x + 5, y), score)
+def lane(**more: object) -> IntrusionRule:
+    settings = zone(**({"labels": ["person", "vehicle", "bicycle"], "at_least_s": 2.0} | more))
+    return IntrusionRule(camera=CAMERA, zone=settings, picture=(320, 100), calendar=Always("night"))
 
 
-class Run:
-    def __init__(self, rule: ZoneRule | None = None) -> None:
-        self.rule = rule or zone()
-        self.now_s = 20.0
-        self.last: Step[ZoneState] = self.rule.start(Moment(self.now_s))
-        self.events: list[Event] = []
-
-    def look(self, *tracks: Track, after_s: float = 0.5, looked: bool = True) -> None:
-        self.now_s += after_s
-        self.give(Observation(CAMERA, self.now_s, looked, tracks))
-
-    def give(self, given: Observation | Status | Tick) -> None:
-        self.last = self.rule.step(self.last.state, given, Moment(self.now_s))
-        self.events += self.last.events
-
-    def take(self) -> list[Kind]:
-        kinds, self.events = [event.kind for event in self.events], []
-        return kinds
+def street(**more: object) -> Run[IntrusionState]:
+    return Run(lane(**more))
 
 
-def raised() -> Run:
-    run = Run()
+def raised() -> Run[IntrusionState]:
+    run = street()
     for _ in range(5):
         run.look(track(INSIDE))
     return run
 
 
 def test_a_person_who_stays_raises_once() -> None:
-    run = Run()
+    run = street()
     for _ in range(4):
         run.look(track(INSIDE), track(OUTSIDE))
     assert run.take() == []
@@ -70,7 +42,7 @@ def test_a_person_who_stays_raises_once() -> None:
 
 
 def test_somebody_who_only_passes_raises_nothing() -> None:
-    run = Run()
+    run = street()
     run.look(track(INSIDE))
     run.look(track(INSIDE))
     for _ in range(10):
@@ -80,7 +52,7 @@ def test_somebody_who_only_passes_raises_nothing() -> None:
 
 
 def test_a_missed_detection_is_no_absence() -> None:
-    run = Run()
+    run = street()
     for _ in range(3):
         run.look(track(INSIDE))
         run.look()
@@ -102,7 +74,7 @@ def test_frames_nobody_looked_at_prove_nothing() -> None:
     for _ in range(20):
         run.look(looked=False)
     assert run.take() == []
-    run = Run()
+    run = street()
     run.look(track(INSIDE))
     for _ in range(20):
         run.look(track(INSIDE), looked=False)
@@ -120,7 +92,7 @@ def test_a_camera_that_fails_clears_nothing() -> None:
 
 
 def test_a_gap_in_which_nobody_looked_counts_no_more_than_the_grace() -> None:
-    run = Run(zone(at_least_s=5.0))
+    run = street(at_least_s=5.0)
     run.look(track(INSIDE))
     run.look(track(INSIDE), after_s=600.0)
     assert run.take() == []
@@ -129,19 +101,39 @@ def test_a_gap_in_which_nobody_looked_counts_no_more_than_the_grace() -> None:
     assert run.take() == [Kind.ZONE_PERSON]
 
 
+def test_a_schedule_that_does_not_hold_disarms_and_restores() -> None:
+    run = street(schedule="day")
+    for _ in range(5):
+        run.look(track(INSIDE))
+    assert run.take() == [Kind.ZONE_PERSON]
+    run.rule.calendar.off.add("day")  # type: ignore[attr-defined]  # a calendar that a test turns
+    run.look(track(INSIDE))
+    assert run.take() == [Kind.ZONE_PERSON_RESTORED]
+    for _ in range(5):
+        run.look(track(INSIDE))
+    assert run.take() == []
+
+
+def test_without_a_trusted_time_a_zone_is_armed() -> None:
+    run = Run(lane(schedule="night"), utc=None)
+    for _ in range(5):
+        run.look(track(INSIDE))
+    assert run.take() == [Kind.ZONE_PERSON]
+
+
 def test_kinds_are_counted_apart_and_unwanted_labels_not_at_all() -> None:
-    run = Run(zone(labels=["bicycle", "vehicle", "animal"], at_least_s=0))
+    run = street(labels=["bicycle", "vehicle", "animal"], at_least_s=0)
     run.look(track(INSIDE, Label.BICYCLE), track(INSIDE, Label.VEHICLE), track(INSIDE))
     assert run.events[0].data["count"] == 2
     assert run.take() == [Kind.ZONE_VEHICLE]
     run.look(track(INSIDE, Label.ANIMAL))
     assert run.take() == [Kind.ZONE_ANIMAL]
-    assert run.rule.describe(run.last.state) == {"zone.vehicle": 0, "zone.animal": 1}
+    assert run.described["raised"] == {"zone.vehicle": 0, "zone.animal": 1}
 
 
 def test_feet_on_the_edge_and_below_the_picture_count() -> None:
     for foot in ((50.0, 100.0), (50.0, 130.0), (0.0, 50.0), (-3.0, 50.0), (100.0, 100.0)):
-        run = Run(zone(at_least_s=0))
+        run = street(at_least_s=0)
         run.look(track(foot))
         assert run.take() == [Kind.ZONE_PERSON], foot
 
@@ -167,7 +159,7 @@ _frames = st.lists(
 def test_every_zone_alarm_is_raised_once_and_restored_when_the_zone_empties(
     frames: list[tuple[list[Track], bool, float]],
 ) -> None:
-    run = Run(zone(labels=[label.value for label in Label]))
+    run = street(labels=[label.value for label in Label])
     for tracks, looked, after_s in frames:
         run.look(*tracks, after_s=after_s, looked=looked)
     run.look(after_s=GRACE_S + 0.1)

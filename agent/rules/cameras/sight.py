@@ -1,0 +1,47 @@
+"""Whether a camera sees: what every rule on a camera must know before it says that something is not there."""
+
+from dataclasses import dataclass, replace
+from math import inf
+
+from agent.observations import Observation, View
+from agent.rules.step import Input
+from drivers.base import DeviceState, Status
+
+STALE_S = 3.0
+"""Pictures in which something moves and that nobody has looked at for so long prove nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """`blind` says why the camera proves nothing now; empty: it sees."""
+
+    fault: str = "starting"
+    flaw: str = ""
+    unlooked: str = ""
+    looked_s: float = -inf
+
+    @property
+    def blind(self) -> str:
+        return self.fault or self.flaw or self.unlooked
+
+    @property
+    def lost(self) -> bool:
+        """No pictures come: what follows has another run's numbers."""
+        return bool(self.fault)
+
+    def after(self, given: Input) -> "Sight":
+        """What is known once the camera's state, view or observation is taken in; other inputs change nothing."""
+        match given:
+            case Status(state=DeviceState.OK):
+                return replace(self, fault="")
+            case Status():
+                return replace(self, fault=given.reason or given.state.value)
+            case View():
+                return replace(self, flaw=given.flaw.value if given.flaw else "")
+            case Observation(looked=True):
+                return replace(self, fault="", unlooked="", looked_s=given.mono_s)
+            case Observation():
+                late = given.mono_s - self.looked_s > STALE_S
+                return replace(self, unlooked="more pictures than can be looked at" if late else "")
+            case _:
+                return self
