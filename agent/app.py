@@ -24,6 +24,7 @@ from agent.contract import LaneStatus, StatusMessage, Topics, rfc3339, uptime
 from agent.credentials import Cards, TimeFloor
 from agent.events import Event, JsonValue, Kind
 from agent.journal import Health, Journal, JournalError, Limits, Origin, RefusedError, Storing
+from agent.latches import Latches
 from agent.notify import Notifier
 from agent.recorder import Recorder
 from agent.rules import build_rules
@@ -130,9 +131,10 @@ class Agent:
             on_trouble=self._trouble,
         )
         self._board = Board(boot, recorder.units, self._uplink.publish_state)
+        self._latches = Latches(settings.storage.folder / "latches", clock)
         self._compound = Compound(
             settings,
-            build_rules(settings, self._cards),
+            build_rules(settings, self._cards, self._latches.of),
             self._devices,
             clock,
             record=self._record,
@@ -177,6 +179,7 @@ class Agent:
                     core.create_task(self._watchdog(), name="watchdog"),
                     core.create_task(self._keep_time(), name="timekeeper"),
                     core.create_task(self._cards.run(self._clock), name="cards"),
+                    core.create_task(self._latches.run(), name="latches"),
                     core.create_task(self._anchor.run(), name="audit"),
                 ]
                 await self._serve_devices(stop)
@@ -259,6 +262,7 @@ class Agent:
         self._record(Event(kind, subject, self._clock.mono_s(), data))
 
     def _record(self, event: Event) -> None:
+        self._latches.note(event)
         self._journal.append_nowait(self._recorder.event(event))
 
     async def _record_durably(self, event: Event) -> None:
