@@ -204,4 +204,7 @@ def refused(code: int, name: str, target: Target) -> LinkDownError:
             f"{target} refuses the client id: {name}",
             hint="the broker must accept gateway.id as client id",
         )
+    if code in {0x9A, 0x9B}:
+        hint = "the centre's broker must be set up for it, see config/brokers/README.md"
+        return LinkDownError(Cause.CONFIGURED, f"{target} takes no retained will of QoS 1: {name}", hint=hint)
     return LinkDownError(Cause.UNREACHABLE, f"{target} refuses for now: {name}", hint="the broker may be overloaded")

@@ -1,6 +1,7 @@
 """When to try again, with which version of MQTT, and which message the broker cannot bear. Pure: time is passed in."""
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Final, TypeAlias
 from agent.events import Lane
 from agent.settings import Protocol
 from agent.uplink.dial import Cause
+from drivers.base import Backoff
 
 FIRST_MINUTE_S: Final = 60.0
 SOON_CEILING_S: Final = 4.0
@@ -133,12 +135,73 @@ Mark: TypeAlias = tuple[Lane, int]
 """A message by its lane and first sequence."""
 
 
+PACKET_IDENTIFIER_IN_USE: Final = 0x91
+OF_THE_MESSAGE: Final = frozenset({0x83, 0x90, 0x95, 0x99})
+"""Reason codes of MQTT 5 that speak of one message: implementation specific error, topic name invalid, packet too
+large, payload format invalid. Others (not authorized, quota exceeded) speak of a right or a time."""
+DENIED_STRIKES: Final = 6
+"""A message denied so often, over about two minutes, while others of its lane pass, is what is wrong."""
+DENIED_FIRST_S: Final = 5.0
+DENIED_CEILING_S: Final = 60.0
+
+
+@dataclass(slots=True)
+class _Refusing:
+    """Of one lane: how often each message was refused, and whether others have passed meanwhile."""
+
+    backoff: Backoff
+    strikes: Counter[int] = field(default_factory=Counter)
+    passed: bool = False
+
+
+class Refusals:
+    """What to do with a PUBACK that says no: let the lane rest and try again, or set the message aside."""
+
+    def __init__(self) -> None:
+        self._lanes: dict[Lane, _Refusing] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._lanes)
+
+    def __contains__(self, lane: Lane) -> bool:
+        return lane in self._lanes
+
+    def refused(self, mark: Mark, code: int, now: float) -> float | None:
+        """Until when the lane rests before it is sent again from there; None: the message is to be set aside."""
+        if code == PACKET_IDENTIFIER_IN_USE:
+            return now
+        lane, first = mark
+        refusing = self._lanes.setdefault(lane, _Refusing(Backoff(DENIED_FIRST_S, DENIED_CEILING_S)))
+        refusing.strikes[first] += 1
+        strikes = refusing.strikes[first]
+        if (code in OF_THE_MESSAGE and strikes >= STRIKES) or (refusing.passed and strikes >= DENIED_STRIKES):
+            self.accepted(lane, first, first)
+            return None
+        return now + refusing.backoff.next_s()
+
+    def accepted(self, lane: Lane, first: int, last: int) -> None:
+        """The lane is well when everything that was refused has been accepted or set aside."""
+        refusing = self._lanes.get(lane)
+        if refusing is None:
+            return
+        refusing.passed = True
+        for refused in [refused for refused in refusing.strikes if first <= refused <= last]:
+            del refusing.strikes[refused]
+        if not refusing.strikes:
+            del self._lanes[lane]
+
+    def begin_anew(self) -> None:
+        """Another epoch: the numbers mean other messages now."""
+        self._lanes.clear()
+
+
 @dataclass(slots=True)
 class Suspects:
     """Finds the message that makes the broker close the connection.
 
     After two closes in a row, in which the same messages were in flight, messages are sent one at a time
-    (`careful`); one that is alone in flight when the broker closes twice is to be set aside.
+    (`careful`); one that is alone in flight when the broker closes twice is to be set aside. A broker that says that it
+    closes for a message (`accused`) needs to close but once for each of the two.
     """
 
     careful: bool = False
@@ -158,22 +221,22 @@ class Suspects:
             self._strikes.pop(mark, None)
             self.careful = self.careful and bool(self._suspected)
 
-    def closed(self, in_flight: AbstractSet[Mark], *, prompt: bool) -> Mark | None:
+    def closed(self, in_flight: AbstractSet[Mark], *, prompt: bool, accused: bool = False) -> Mark | None:
         """The connection was closed; the message to set aside, if it is found.
 
         `prompt`: soon after the last message was sent. A close long after says nothing about a message.
         """
-        if not in_flight or not prompt:
+        if not in_flight or not (prompt or accused):
             return None
-        if self.careful and len(in_flight) == 1:
+        if (self.careful or accused) and len(in_flight) == 1:
             (mark,) = in_flight
             self._strikes[mark] = self._strikes.get(mark, 0) + 1
-            if self._strikes[mark] >= STRIKES:
+            if accused or self._strikes[mark] >= STRIKES:
                 self.aside.add(mark)
                 self.acknowledged(mark)
                 return mark
             return None
         again = self._suspected & in_flight
         self._suspected = frozenset(in_flight)
-        self.careful = self.careful or bool(again)
+        self.careful = self.careful or accused or bool(again)
         return None

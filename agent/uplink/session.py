@@ -28,7 +28,6 @@ CONNECT_TIMEOUT_S: Final = 5.0
 """For each of TCP connect, TLS handshake and CONNACK."""
 DIAL_TIMEOUT_S: Final = 30.0
 """For all of dialling, several addresses and a slow resolver included."""
-SESSION_TAKEN_OVER: Final = 0x8E
 _UNLIMITED: Final = 268_435_455
 
 
@@ -56,8 +55,8 @@ class Subscribed:
 @dataclass(frozen=True, slots=True)
 class Closed:
     reason: str
-    taken_over: bool = False
-    """Another client came with the same id."""
+    code: int = 0
+    """Of the broker's DISCONNECT, where it sent one (MQTT 5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +65,8 @@ class _Connack:
     name: str
     receive_maximum: int
     maximum_packet: int
+    lacks: str
+    """What the contract needs and this broker says it does not take."""
 
 
 Happening: TypeAlias = Acked | Message | Subscribed | Closed | _Connack
@@ -131,6 +132,9 @@ class Session:
         connack = await self._connack(clock)
         if connack.code:
             raise refused(connack.code, connack.name, self._target)
+        if connack.lacks:
+            hint = "the centre's broker must be set up for it, see config/brokers/README.md"
+            raise LinkDownError(Cause.CONFIGURED, f"{self._target} takes no {connack.lacks}", hint=hint)
         self.receive_maximum = connack.receive_maximum
         self.maximum_packet = connack.maximum_packet
 
@@ -276,7 +280,9 @@ class Session:
     ) -> None:
         receive_maximum = getattr(more, "ReceiveMaximum", 65535)
         maximum_packet = getattr(more, "MaximumPacketSize", _UNLIMITED)
-        self._push(_Connack(code.value, str(code), receive_maximum, maximum_packet))
+        lacks = "" if getattr(more, "MaximumQoS", 1) else "messages of QoS 1"
+        lacks = lacks if getattr(more, "RetainAvailable", 1) else "retained messages"
+        self._push(_Connack(code.value, str(code), receive_maximum, maximum_packet, lacks))
 
     def _on_disconnect(
         self,
@@ -286,7 +292,7 @@ class Session:
         code: "ReasonCode",
         _more: "Properties | None",
     ) -> None:
-        self._push(Closed(str(code), taken_over=code.value == SESSION_TAKEN_OVER))
+        self._push(Closed(str(code), code.value))
 
     def _on_publish(self, _client: "Client", _data: object, mid: int, code: "ReasonCode", _more: "Properties") -> None:
         value = code.value

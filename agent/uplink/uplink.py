@@ -20,12 +20,12 @@ from agent.journal import Birth, Journal
 from agent.settings import Centre, Confirm, Protocol
 from agent.uplink.dial import Cause, LinkDownError
 from agent.uplink.dialler import Dialler
-from agent.uplink.policy import Jitter, Mark, Suspects
+from agent.uplink.policy import OF_THE_MESSAGE, Jitter, Mark, Refusals, Suspects
 from agent.uplink.reader import Reader
 from agent.uplink.receipts import Receipts, Trouble, TroubleCode
 from agent.uplink.schedule import Flight, Parcel, Schedule
 from agent.uplink.session import Acked, Closed, Message, Session, Subscribed
-from drivers.base import Backoff, Clock
+from drivers.base import Clock
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +35,8 @@ PROMPT_S: Final = 2.0
 """A close so soon after a message may be its fault."""
 PROVEN_S: Final = 10.0
 """An acknowledgement so long after CONNECT proves the link; two gateways with one id kick each other out sooner."""
+SESSION_TAKEN_OVER: Final = 0x8E
+REFUSED_HINT: Final = "the broker's access list must let this gateway write below its own topic"
 TICK_S: Final = 1.0
 STOP_S: Final = 2.0
 REMIND_S: Final = 3.0
@@ -87,7 +89,7 @@ class Uplink:
         self._suspects = Suspects()
         self._schedule = Schedule(centre.window, self._suspects.aside)
         self._receipts = Receipts(self._gateway, journal, clock, on_trouble)
-        self._refusals: dict[Lane, Backoff] = {}
+        self._refusals = Refusals()
         self._states: dict[str, bytes] = {}
         self._dirty: dict[str, None] = {}
         self._told: dict[Lane, int] = {}
@@ -226,11 +228,12 @@ class Uplink:
 
     def _closed(self, closed: Closed) -> None:
         prompt = self._clock.mono_s() - self._sent_s <= PROMPT_S
-        mark = self._suspects.closed(self._schedule.marks, prompt=prompt)
+        accused = closed.code in OF_THE_MESSAGE
+        mark = self._suspects.closed(self._schedule.marks, prompt=prompt, accused=accused)
         if mark is not None:
             self._set_aside(mark, f"the broker hangs up on it: {closed.reason}")
         hint = "trying again"
-        if closed.taken_over:
+        if closed.code == SESSION_TAKEN_OVER:
             hint = "another client uses this gateway's id: was its SD card copied?"
         raise LinkDownError(Cause.LOST, f"{self._dialler.target} closed the connection: {closed.reason}", hint=hint)
 
@@ -339,32 +342,39 @@ class Uplink:
             self._dialler.proven()
         flight = self._schedule.acked(acked.mid)
         if acked.code >= 128:
-            self._refused(flight, acked.name)
+            self._refused(flight, acked)
             return
         if flight is None:
             return
         self._suspects.acknowledged((flight.lane, flight.first))
         if flight.lane in self._refusals:
-            del self._refusals[flight.lane]
+            self._refusals.accepted(flight.lane, flight.first, flight.last)
             if not self._refusals:
                 self._set_link(self._normal)
         upto = self._schedule.passed(flight)
         if upto and self._centre.confirm is Confirm.BROKER and self.link.protocol is Protocol.MQTT5:
             self._receipts.passed(flight.lane, upto)
 
-    def _refused(self, flight: Flight | None, name: str) -> None:
-        """A PUBACK that says no: nothing is confirmed, the lane is tried again slowly."""
-        hint = "the broker's access list must let this gateway write below its own topic"
+    def _refused(self, flight: Flight | None, acked: Acked) -> None:
+        """A PUBACK that says no: nothing is confirmed by it."""
         if flight is None:
-            self._set_link(LinkState(LinkPhase.LIMITED, f"the broker refuses our state: {name}", hint, Protocol.MQTT5))
+            reason = f"the broker refuses our state: {acked.name}"
+            self._set_link(LinkState(LinkPhase.LIMITED, reason, REFUSED_HINT, Protocol.MQTT5))
             return
-        news = flight.lane not in self._refusals
-        backoff = self._refusals.setdefault(flight.lane, Backoff(first_s=5.0, ceiling_s=60.0))
-        self._schedule.refused(flight, self._clock.mono_s() + backoff.next_s())
-        if news:
-            reason = f"the broker refuses {flight.lane}/{flight.first}: {name}"
-            self._set_link(LinkState(LinkPhase.LIMITED, reason, hint, Protocol.MQTT5))
-            self._on_trouble(Trouble(TroubleCode.REFUSED, reason, flight.lane, flight.first))
+        if flight.again:
+            return  # the centre asks once more
+        lane, mark, now = flight.lane, (flight.lane, flight.first), self._clock.mono_s()
+        news = lane not in self._refusals
+        until = self._refusals.refused(mark, acked.code, now)
+        if until is None:
+            self._set_aside(mark, f"the broker refuses it: {acked.name}")
+            if not self._refusals:
+                self._set_link(self._normal)
+        self._schedule.refused(flight, until or now)
+        if news and lane in self._refusals:
+            reason = f"the broker refuses {lane}/{flight.first}: {acked.name}"
+            self._set_link(LinkState(LinkPhase.LIMITED, reason, REFUSED_HINT, Protocol.MQTT5))
+            self._on_trouble(Trouble(TroubleCode.REFUSED, reason, lane, flight.first, hint=REFUSED_HINT))
 
     def _set_aside(self, mark: Mark, reason: str) -> None:
         """Declare it in the ledger, so that the centre's books close; the journal keeps it until then."""
@@ -386,6 +396,7 @@ class Uplink:
         """The journal has begun another epoch while we run; no message of ours mixes two."""
         self._schedule.begin_anew()
         self._suspects.begin_anew()
+        self._refusals.begin_anew()
         self._receipts.begin_anew()
         self._reader.begin_anew()
         self._rewind()

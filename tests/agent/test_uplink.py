@@ -180,6 +180,25 @@ async def test_a_message_the_broker_cannot_bear_is_set_aside_and_declared(protoc
         assert (proof.gaps, proof.dropped, proof.broken) == (0, 1, 0)
 
 
+async def test_a_kind_that_alone_is_denied_does_not_block_its_lane(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need(Broker.has("mosquitto"), "mosquitto")
+    monkeypatch.setattr("agent.uplink.policy.DENIED_FIRST_S", 0.1)
+    monkeypatch.setattr("agent.uplink.policy.DENIED_CEILING_S", 0.2)
+    acl = "topic deny gatehouse/1/up/+/+/+/+/+/event/access/access.denied\ntopic readwrite gatehouse/#\n"
+    broker = Broker.mosquitto(tmp_path / "broker", acl=acl)
+    async with broker, Centre(broker.url, clock=CLOCK) as centre, house(tmp_path / "j", to(broker)) as made:
+        await made.linked()
+        for number in range(200):
+            made.report(Kind.ACCESS_DENIED if number == 7 else Kind.ACCESS_GRANTED, "north-gate", number=number)
+        await made.confirmed(40)
+        assert len([e for e in centre.received if e.kind is Kind.ACCESS_GRANTED]) == 199
+        assert [trouble.code for trouble in made.troubles] == [TroubleCode.REFUSED, TroubleCode.SET_ASIDE]
+        assert (centre.proof().gaps, centre.proof().dropped) == (0, 1)
+        assert made.uplink.link.phase is LinkPhase.UP
+
+
 async def test_states_are_retained_and_latest_wins(broker: Broker, tmp_path: Path) -> None:
     async with broker, house(tmp_path / "j", to(broker)) as made:
         made.uplink.publish_state(

@@ -7,8 +7,19 @@ import pytest
 from agent.events import Lane
 from agent.settings import Protocol
 from agent.uplink.dial import Cause
-from agent.uplink.policy import RETURN_S, Brokers, Reconnect, Suspects, Versions
+from agent.uplink.policy import (
+    DENIED_STRIKES,
+    OF_THE_MESSAGE,
+    PACKET_IDENTIFIER_IN_USE,
+    RETURN_S,
+    Brokers,
+    Reconnect,
+    Refusals,
+    Suspects,
+    Versions,
+)
 
+NOT_AUTHORIZED = 0x87
 DAY_S = 24 * 3600.0
 
 
@@ -102,6 +113,52 @@ def test_a_link_that_is_lost_long_after_the_last_message_accuses_none() -> None:
     for _ in range(10):
         assert suspects.closed(frozenset({(Lane.ALARM, 1)}), prompt=False) is None
     assert not suspects.careful
+
+
+def test_a_broker_that_says_that_it_closes_for_a_message_closes_but_twice() -> None:
+    suspects = Suspects()
+    bad = (Lane.ACCESS, 7)
+    assert suspects.closed(frozenset({bad, (Lane.ACCESS, 8)}), prompt=False, accused=True) is None
+    assert suspects.careful
+    assert suspects.closed(frozenset({bad}), prompt=False, accused=True) == bad
+
+
+# ---------------------------------------------------------------- refusals
+
+
+def test_a_lane_that_is_denied_as_a_whole_rests_and_loses_nothing() -> None:
+    refusals = Refusals()
+    for _ in range(100):
+        until = refusals.refused((Lane.ACCESS, 1), NOT_AUTHORIZED, 50.0)
+        assert until is not None
+        assert 50.0 + 2.5 <= until <= 50.0 + 60.0
+    refusals.accepted(Lane.ALARM, 1, 1)
+    assert Lane.ACCESS in refusals
+    refusals.accepted(Lane.ACCESS, 1, 4)
+    assert not refusals
+
+
+def test_what_alone_is_denied_in_its_lane_is_set_aside_in_the_end() -> None:
+    refusals, rests = Refusals(), 0
+    while refusals.refused((Lane.ACCESS, 3), NOT_AUTHORIZED, 0.0) is not None:
+        refusals.accepted(Lane.ACCESS, 4, 40)
+        rests += 1
+    assert rests == DENIED_STRIKES - 1
+    assert not refusals
+
+
+@pytest.mark.parametrize("code", sorted(OF_THE_MESSAGE))
+def test_a_code_that_speaks_of_the_message_sets_it_aside_the_second_time(code: int) -> None:
+    refusals = Refusals()
+    assert refusals.refused((Lane.ALARM, 3), code, 0.0) is not None
+    assert refusals.refused((Lane.ALARM, 3), code, 9.0) is None
+    assert not refusals
+
+
+def test_an_identifier_in_use_accuses_nobody() -> None:
+    refusals = Refusals()
+    assert refusals.refused((Lane.ALARM, 3), PACKET_IDENTIFIER_IN_USE, 9.0) == 9.0
+    assert not refusals
 
 
 # ---------------------------------------------------------------- several brokers
