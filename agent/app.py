@@ -20,11 +20,10 @@ from typing import Self, assert_never
 from agent.audit import AUDIT_FILE, Anchor, AuditLog
 from agent.board import Board
 from agent.compound import Compound
-from agent.contract import LaneStatus, StatusMessage, Topics, rfc3339, uptime
+from agent.contract import LaneStatus, StatusMessage, Topics, areas_of, rfc3339, uptime
 from agent.credentials import Cards, TimeFloor
 from agent.events import Event, JsonValue, Kind
 from agent.journal import Health, Journal, JournalError, Limits, Origin, RefusedError, Storing
-from agent.latches import Latches
 from agent.notify import Notifier
 from agent.recorder import Recorder
 from agent.rules import build_rules
@@ -131,10 +130,9 @@ class Agent:
             on_trouble=self._trouble,
         )
         self._board = Board(boot, recorder.units, self._uplink.publish_state)
-        self._latches = Latches(settings.storage.folder / "latches", clock)
         self._compound = Compound(
             settings,
-            build_rules(settings, self._cards, self._latches.of),
+            build_rules(settings, self._cards),
             self._devices,
             clock,
             record=self._record,
@@ -179,7 +177,6 @@ class Agent:
                     core.create_task(self._watchdog(), name="watchdog"),
                     core.create_task(self._keep_time(), name="timekeeper"),
                     core.create_task(self._cards.run(self._clock), name="cards"),
-                    core.create_task(self._latches.run(), name="latches"),
                     core.create_task(self._anchor.run(), name="audit"),
                 ]
                 await self._serve_devices(stop)
@@ -262,7 +259,6 @@ class Agent:
         self._record(Event(kind, subject, self._clock.mono_s(), data))
 
     def _record(self, event: Event) -> None:
-        self._latches.note(event)
         self._journal.append_nowait(self._recorder.event(event))
 
     async def _record_durably(self, event: Event) -> None:
@@ -310,6 +306,7 @@ class Agent:
             time=None if at is None else rfc3339(at),
             configuration=self._configuration,
             name=gateway.name,
+            areas=areas_of(gateway),
             grid=gateway.grid,
             lanes={
                 lane: LaneStatus(last=s.last, confirmed=s.confirmed, oldest=s.oldest, digest=s.digest.hex())

@@ -15,6 +15,7 @@ entry is one compact array (`reading_body`); many contiguous ones travel in one 
 
 from agent.contract.bodies import clock_offset, event_body, reading_body, tombstone, wall_time
 from agent.contract.messages import (
+    Area,
     DeviceMessage,
     Digest,
     Document,
@@ -33,6 +34,7 @@ from agent.contract.messages import (
     Sequence1,
     Span,
     StatusMessage,
+    areas_of,
 )
 from agent.contract.payloads import (
     MAX_BATCH_BYTES,
@@ -50,6 +52,7 @@ __all__ = [
     "MAX_BATCH_BYTES",
     "MAX_BATCH_READINGS",
     "MAX_MESSAGE_BYTES",
+    "Area",
     "DeviceMessage",
     "Digest",
     "Document",
@@ -70,6 +73,7 @@ __all__ = [
     "StatusMessage",
     "Suffix",
     "Topics",
+    "areas_of",
     "batch_payload",
     "bodies_of",
     "body_of",

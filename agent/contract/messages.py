@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from agent.contract.text import finite
 from agent.events import Lane
-from agent.settings import Name
+from agent.settings import Gateway, Level, Name
 from drivers.base import DeviceState, Quality
 
 VERSION: Final = "1.0"
@@ -118,6 +118,18 @@ class LaneStatus(Document):
     digest: Digest
 
 
+class Area(Document):
+    """One of the four levels a gateway stands in; `code` is also a level of its topics."""
+
+    code: str
+    name: str | None = None
+    """In Chinese."""
+
+
+def areas_of(gateway: Gateway) -> Mapping[Level, Area]:
+    return {level: Area(code=code, name=getattr(gateway.areas, level)) for level, code in gateway.codes.items()}
+
+
 class StatusMessage(Document):
     """Retained; sent after each connect and with every heartbeat."""
 
@@ -135,6 +147,7 @@ class StatusMessage(Document):
     configuration: str
     """SHA-256 in hex of the settings in force, written as JSON without comments."""
     name: Name
+    areas: Mapping[Level, Area] = {}
     grid: str | None = None
     lanes: Mapping[Lane, LaneStatus]
     receipt_counter: Sequence0 = 0

@@ -22,11 +22,12 @@ from agent.contract.messages import (
     RequestReply,
     Span,
     StatusMessage,
+    areas_of,
 )
 from agent.contract.text import rfc3339, uptime
 from agent.contract.topics import Suffix, Topics
 from agent.events import Lane
-from agent.settings import Gateway, Name
+from agent.settings import AreaNames, Gateway, Name
 from drivers.base import DeviceState
 
 GATEWAY: Final = Gateway(
@@ -35,6 +36,7 @@ GATEWAY: Final = Gateway(
     county="610202",
     street="610202001",
     community="610202001001",
+    areas=AreaNames(city="铜川市", county="王益区", street="示范街道", community="示范社区"),
     name=Name(zh="示范小区", en="Demonstration compound"),
     grid="610202001001-03",
 )
@@ -90,6 +92,7 @@ def status() -> Iterator[Sample]:
             time=rfc3339(AT),
             configuration=digest("configuration").hex(),
             name=GATEWAY.name,
+            areas=areas_of(GATEWAY),
             grid=GATEWAY.grid,
             lanes=lanes,
             receipt_counter=41,

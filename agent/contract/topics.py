@@ -32,7 +32,7 @@ class Topics:
 
     @classmethod
     def of(cls, gateway: Gateway) -> Self:
-        return cls(f"{gateway.city}/{gateway.county}/{gateway.street}/{gateway.community}/{gateway.id}")
+        return cls("/".join((*gateway.codes.values(), gateway.id)))
 
     def up(self, suffix: str) -> str:
         return f"gatehouse/1/up/{self.path}/{suffix}"

@@ -101,6 +101,7 @@ _TROUBLE = (
     some(LANE),
     some(_count("sequence", "first sequence number it is about", "首个相关序号", 12)),
     some(COUNT),
+    some(HINT),
 )
 _IN_ZONE = (
     CAMERA,
@@ -204,6 +205,7 @@ SAYS: Final[Mapping[Kind, tuple[Fact, ...]]] = {
         some(_text("set_aside", "name of the damaged file that was kept", "保留的损坏文件名", "journal-1.damaged")),
     ),
     Kind.JOURNAL_RESTORED: (some(EPOCH), some(REFUSED)),
+    Kind.CERTIFICATE_FAULT: (replace(_TROUBLE[0], example=TroubleCode.CERTIFICATE), REASON, some(HINT)),
     Kind.UPLINK_REFUSED: _TROUBLE,
     Kind.RECEIPT_MISMATCH: _TROUBLE,
     Kind.EPOCH_STARTED: (

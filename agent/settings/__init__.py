@@ -12,18 +12,16 @@ from agent.settings.cameras import (
     Zone,
     ZoneKind,
 )
+from agent.settings.gateway import AreaCode, AreaNames, Gateway, GatewayId, Level
 from agent.settings.load import Inspection, inspect, load
 from agent.settings.models import (
     Access,
-    AreaCode,
     Centre,
     Confirm,
     Day,
     DeviceConfig,
     Door,
     FailMode,
-    Gateway,
-    GatewayId,
     Holiday,
     NoClock,
     PinMode,
@@ -49,6 +47,7 @@ from drivers.wiegand.config import WiegandBus
 __all__ = [
     "Access",
     "AreaCode",
+    "AreaNames",
     "Camera",
     "Centre",
     "Confirm",
@@ -61,6 +60,7 @@ __all__ = [
     "GpioChip",
     "Holiday",
     "Inspection",
+    "Level",
     "Line",
     "ModbusBus",
     "Name",

@@ -14,8 +14,8 @@ PATTERNS: Mapping[str, Words] = {
         '由小写字母 a-z、数字及中间的连字符组成的标识，最多 40 个字符，例如 "north-gate"',
     ),
     r"^[0-9A-Za-z]{4,12}$": Words(
-        'an area code of 4 to 12 digits or letters, in quotes, such as "610202"',
-        '4 到 12 位数字或字母的区划代码，加引号，例如 "610202"',
+        "an area code of 4 to 12 digits or letters, in quotes: city and county 6 digits, street 9, community 12",
+        "4 到 12 位数字或字母的区划代码，加引号：市、区县 6 位，街道 9 位，社区 12 位",
     ),
     r"^gh-[0-9a-z]{4,32}$": Words(
         '"gh-" and 4 to 32 lower-case letters or digits, such as "gh-7f3a09"',

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from agent.events import Kind
 from agent.settings.cameras import Camera, Privacy, Vision
+from agent.settings.gateway import Gateway
 from agent.settings.names import Name
 from drivers.base import ClockTrust, Confined, Slug
 from drivers.gpio import GpioChip
@@ -15,26 +16,8 @@ from drivers.modbus import ModbusBus
 from drivers.osdp.config import OsdpBus
 from drivers.wiegand.config import WiegandBus
 
-AreaCode = Annotated[str, Field(pattern=r"^[0-9A-Za-z]{4,12}$")]
-GatewayId = Annotated[str, Field(pattern=r"^gh-[0-9a-z]{4,32}$")]
-TimeZone = Annotated[str, Field(pattern=r"^[A-Za-z]+(/[A-Za-z0-9_+-]+)*$")]
 TimeOfDay = Annotated[str, Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
 Date = Annotated[str, Field(pattern=r"^2[0-9]{3}-[01][0-9]-[0-3][0-9]$")]
-
-
-class Gateway(Confined):
-    """Who this gateway is and where it stands. `id` is permanent; the codes may change with mergers."""
-
-    id: GatewayId
-    city: AreaCode
-    county: AreaCode
-    street: AreaCode
-    community: AreaCode
-    name: Name
-    grid: str | None = None
-    """Grid cell (网格) whose worker is sent."""
-    timezone: TimeZone = "Asia/Shanghai"
-    """Whose wall clock the schedules and the dates of cards follow."""
 
 
 DeviceConfig = Annotated[OsdpBus | WiegandBus | ModbusBus | GpioChip, Field(discriminator="driver")]

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
+from agent.settings import areas
 from agent.settings.cameras import Camera
-from agent.settings.models import Centre, Confirm, Gateway, Protocol, Settings
+from agent.settings.models import Centre, Confirm, Protocol, Settings
 from agent.settings.problems import Finding, KeyPath
 from agent.words import Words
 
@@ -13,7 +14,7 @@ _SOURCES = ("rtsp://", "rtsps://", "http://", "https://", "file:", "/dev/")
 
 
 def problems(settings: Settings) -> Iterator[Finding]:
-    yield from _codes(settings.gateway)
+    yield from areas.problems(settings.gateway)
     for index, camera in enumerate(settings.cameras):
         yield from _camera(camera, ("cameras", index))
     yield from _centre(settings.centre)
@@ -26,24 +27,6 @@ def problems(settings: Settings) -> Iterator[Finding]:
             ),
             Words("Write a reserve that is less than max_mb.", "预留空间应小于 max_mb。"),
         )
-
-
-def _codes(gateway: Gateway) -> Iterator[Finding]:
-    """Codes of digits nest as GB/T 2260 and GB/T 10114 lay them out; others are taken as configured."""
-    levels = (("city", gateway.city, 4), ("county", gateway.county, 6), ("street", gateway.street, 9))
-    for (above, code, digits), below in zip(levels, ("county", "street", "community"), strict=True):
-        own = getattr(gateway, below)
-        if code.isdigit() and own.isdigit() and not own.startswith(code[:digits]):
-            yield Finding(
-                ("gateway", below),
-                Words(
-                    f'is "{own}", which does not lie in {above} "{code}".', f'当前为 "{own}"，不属于 {above} "{code}"。'
-                ),
-                Words(
-                    f"Write a code that begins with {code[:digits]}, or correct {above}.",
-                    f"代码应以 {code[:digits]} 开头，或更正 {above}。",
-                ),
-            )
 
 
 def _camera(camera: Camera, place: KeyPath) -> Iterator[Finding]:

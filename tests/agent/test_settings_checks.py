@@ -174,6 +174,13 @@ MISTAKES = [
     ([("centre.password_file", "p")], "centre.username", "password_file is of no use without it"),
     ([("storage.alarm_reserve_mb", 512)], "storage.alarm_reserve_mb", "not less than max_mb"),
     ([("gateway.county", "610302")], "gateway.county", "does not lie in city"),
+    ([("gateway.city", "610202")], "gateway.city", "code of a county"),
+    ([("gateway.city", "6102")], "gateway.city", "4 digits, not 6"),
+    ([("gateway.county", "61020200")], "gateway.county", "8 digits, not 6"),
+    ([("gateway.street", "610202001001")], "gateway.street", "12 digits, not 9"),
+    ([("gateway.community", "610202001")], "gateway.community", "9 digits, not 12"),
+    ([("gateway.county", "GX01"), ("gateway.street", "620202001")], "gateway.street", "begins with 6102"),
+    ([("gateway.areas", {"county": ""})], "gateway.areas.county", "county"),
     ([("gateway.street", "610203001")], "gateway.street", "begins with 610202"),
     ([("gateway.community", "610202002001")], "gateway.community", "begins with 610202001"),
 ]  # fmt: skip
@@ -211,6 +218,8 @@ def test_all_mistakes_are_reported_in_one_pass() -> None:
     "changes",
     [
         [("gateway.county", "GX01"), ("gateway.street", "DEVZONE"), ("gateway.community", "DEV01")],
+        [("gateway.county", "GX01")],
+        [("gateway.areas", None)],
         [("centre.broker", "mqtt://localhost")],
         [("centre.broker", "mqtt://127.0.0.9:1999")],
         [("centre.broker", "mqtt://[::1]:1883")],
