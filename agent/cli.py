@@ -14,7 +14,7 @@ from agent.words import Lang, language
 from drivers.base import ConfigError, GatehouseError, SystemClock
 
 DEFAULT_FILE = Path("/etc/gatehouse/compound.toml")
-_SIMULATORS = ("simulate", "demo", "fleet")
+_SIMULATORS = ("simulate", "demo", "fleet", "centre")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -83,7 +83,8 @@ def _parser(first: str) -> argparse.ArgumentParser:
     reader.set_defaults(act=_reader)
     for name, text in (("simulate", "bring up a compound on simulated wires and play a scenario"),
                        ("demo", "a day in the simulated compound, narrated"),
-                       ("fleet", "a city of gateways against one broker and one centre")):  # fmt: skip
+                       ("fleet", "a city of gateways against one broker and one centre"),
+                       ("centre", "a centre at the terminal: receipts, and the view of a district")):  # fmt: skip
         commands.add_parser(name, help=text, add_help=False)
     return parser
 

@@ -1,4 +1,4 @@
-"""`gatehouse simulate COMPOUND.toml SCENARIO`, `gatehouse demo` and `gatehouse fleet`."""
+"""`gatehouse simulate COMPOUND.toml SCENARIO`, `gatehouse demo`, `gatehouse fleet` and `gatehouse centre`."""
 
 import argparse
 import asyncio
@@ -12,7 +12,7 @@ from pathlib import Path
 from agent.settings import load as load_settings
 from agent.words import Lang, language
 from drivers.base import GatehouseError, SystemClock
-from simulators import scenario
+from simulators import centre_command, scenario
 from simulators.broker import Broker
 from simulators.compound import SimCompound
 from simulators.fleet import places
@@ -61,7 +61,10 @@ def _parser() -> argparse.ArgumentParser:
     for command in (simulate, demo):
         command.add_argument("--keep", action="store_true", help="stay up after the last step, until Ctrl-C")
         command.set_defaults(act=_simulate)
-    for command in (simulate, demo, fleet):
+    centre = commands.add_parser("centre", help="a centre at the terminal: receipts, and the view of a district")
+    centre_command.add_arguments(centre)
+    centre.set_defaults(act=centre_command.run)
+    for command in (simulate, demo, fleet, centre):
         command.add_argument("--lang", choices=tuple(Lang), type=Lang, default=language(os.environ))
     return parser
 

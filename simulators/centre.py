@@ -1,10 +1,9 @@
 """A district governance centre: subscribes, removes duplicates, proves that nothing is missing, answers receipts.
 
-It knows gateways only by the published contract. In tests and in the demo it runs inside the process; on its own,
-`python -m simulators.centre --broker mqtt://…` prints what arrives, and answers receipts.
+It knows gateways only by the published contract. In tests and in the demo it runs inside the process; on its own it
+is `gatehouse centre`. An example for those who build a real one: `registry` decides, `books` proves, `archive` keeps.
 """
 
-import argparse
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -13,12 +12,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from agent.events import CATALOGUE
+from agent.contract import split_up
 from agent.settings import Centre as CentreSettings
 from agent.settings import Protocol
 from agent.uplink import Cause, LinkDownError, Session, Target
 from agent.uplink.session import Closed, Message, Subscribed
-from drivers.base import Clock, SystemClock
+from drivers.base import Clock
+from simulators.archive import Archive, Arrived
 from simulators.books import Proof
 from simulators.registry import RECEIPT_EVERY_S, GatewayBook, Received, Registry
 
@@ -28,14 +28,33 @@ TICK_S: Final = 0.25
 RECONNECT_S: Final = 0.1
 CONNECT_S: Final = 10.0
 KEEPALIVE_S: Final = 30
+ALL_BUT_EVENTS: Final = ("presence", "status", "device/#", "reply/#")
+LEVELS: Final = 5
+"""Of a gateway's path: city, county, street, community, gateway."""
+
+
+def up_filter(below: str, suffix: str) -> str:
+    """What all gateways below a part of the city (`610200/610202`, or empty) publish at a suffix."""
+    known = [part for part in below.split("/") if part]
+    if suffix == "#":
+        return "/".join(("gatehouse/1/up", *known, "#"))
+    return "/".join(("gatehouse/1/up", *known, *"+" * (LEVELS - len(known)), suffix))
+
+
+def is_event(topic: str) -> bool:
+    place = split_up(topic)
+    return place is not None and place[2].startswith("event/")
 
 
 class Centre:
     """A context manager; the link to the broker is kept up by itself.
 
-    `on_received` is told of each new event, `on_news` of presence, devices and gaps in words. `judge` may reject an
-    event by a reason. With `receipts=False` it only listens, as the centres of the other levels do; `below` is the
-    part of the city it listens to, `610200/610202`.
+    `on_received` is told of each new event, `on_remembered` of those of an earlier life, `on_news` of presence, devices
+    and gaps in words. `judge` may reject an event by a reason. With `receipts=False` it only listens, as the centres of
+    the other levels do; `below` is the part of the city it listens to, `610200/610202`.
+
+    With an `archive` it survives its own death: what a receipt speaks of is on disk before the receipt is sent. Where
+    `collectors` in other processes fill the archive, this one enters it into the books and answers.
     """
 
     def __init__(
@@ -50,8 +69,11 @@ class Centre:
         key_file: Path | None = None,
         protocol: Protocol = Protocol.MQTT5,
         client_id: str = "centre",
+        archive: Archive | None = None,
+        collectors: bool = False,
     ) -> None:
         self.on_received: Callable[[Received], None] = lambda _: None
+        self.on_remembered: Callable[[Received], None] = lambda _: None
         self.received: deque[Received] = deque(maxlen=100_000)
         self._registry = Registry()
         self._registry.on_received = self._store
@@ -61,6 +83,10 @@ class Centre:
         self._receipts = receipts
         self._protocol = protocol
         self._client_id = client_id
+        self._archive = archive
+        self._collectors = collectors
+        self._counted: Mapping[str, int] = {}
+        self._fresh: list[Received] = []
         self._wake = asyncio.Event()
         self._connected = asyncio.Event()
         self._lost = False
@@ -87,6 +113,8 @@ class Centre:
 
     async def __aenter__(self) -> Self:
         """Raises: TimeoutError when the broker is not there."""
+        if self._archive is not None:
+            self._remember(self._archive)
         self._task = asyncio.get_running_loop().create_task(self._run(), name="centre")
         try:
             async with self._clock.timeout(CONNECT_S):
@@ -103,6 +131,12 @@ class Centre:
         self._task.cancel()
         with suppress(asyncio.CancelledError):
             await self._task
+
+    async def ended(self) -> None:
+        """Returns never. Raises: sqlite3.Error when the archive fails: nothing is answered from then on."""
+        assert self._task is not None
+        await asyncio.wait([self._task])
+        self._task.result()
 
     # ------------------------------------------------------------ asking
 
@@ -164,17 +198,19 @@ class Centre:
             await self._clock.sleep(RECONNECT_S)
 
     async def _serve(self, session: Session) -> None:
-        below = f"{self._below}/" if self._below else ""
         own = [f"gatehouse/1/down/{'+/' * 5}receipt"] if self._receipts else []
-        session.subscribe([*own, f"gatehouse/1/up/{below}#"])
+        suffixes = ALL_BUT_EVENTS if self._collectors else ["#"]
+        session.subscribe([*own, *(up_filter(self._below, suffix) for suffix in suffixes)])
         session.flush()
         self._registry.owe_all()
         self._lost = False
         while not self._lost:
             self._wake.clear()
-            now = self._clock.mono_s()
+            now, events = self._clock.mono_s(), list[Arrived]()
             for happening in session.take():
                 match happening:
+                    case Message() if self._archive is not None and is_event(happening.topic):
+                        events.append(Arrived(happening.topic, happening.payload, now))
                     case Message():
                         self._registry.take(happening.topic, happening.payload, now)
                     case Subscribed():
@@ -183,63 +219,57 @@ class Centre:
                         raise LinkDownError(Cause.LOST, happening.reason)
                     case _:
                         pass
+            if self._archive is not None:
+                self._enter(self._archive, events)
             if self._receipts:
-                for answer in (*self._registry.receipts(now), *self._registry.requests(now)):
-                    session.publish(answer.topic, answer.payload, retain=answer.retain)
+                self._answer(session, now)
             session.tick()
             for waiter in self._waiters:
                 if not waiter.done():
                     waiter.set_result(None)
-            owing = self._receipts and self._registry.owing
+            owing = self._collectors or (self._receipts and self._registry.owing)
             with suppress(TimeoutError):
                 async with self._clock.timeout(RECEIPT_EVERY_S if owing else TICK_S):
                     await self._wake.wait()
 
+    def _answer(self, session: Session, now: float) -> None:
+        answers = [*self._registry.receipts(now), *self._registry.requests(now)]
+        if self._archive is not None:
+            counters = {name: gateway.counter for name, gateway in self._registry.gateways.items()}
+            if counters != self._counted:
+                self._archive.counted(counters.items() - self._counted.items())
+                self._counted = counters
+        for answer in answers:
+            session.publish(answer.topic, answer.payload, retain=answer.retain)
+
+    # ------------------------------------------------------------ the archive
+
+    def _remember(self, archive: Archive) -> None:
+        """Enter into the books what was entered in an earlier life."""
+        tell, self._registry.on_received = self._registry.on_received, self.on_remembered
+        self._registry.count_on(archive.counters())
+        for topic, payload, at_s in archive.read_before():
+            self._registry.take(topic, payload, at_s)
+        self._registry.on_received = tell
+
+    def _enter(self, archive: Archive, events: Sequence[Arrived]) -> None:
+        """Keep what has arrived, then enter everything that is kept; it is told of once it is on disk."""
+        if events:
+            archive.add(events)
+        while kept := archive.unread():
+            idle = [number for number, (topic, payload, at_s) in kept if not self._registry.take(topic, payload, at_s)]
+            fresh, self._fresh = self._fresh, []
+            archive.entered(kept[-1].id, fresh, idle)
+            for received in fresh:
+                self._tell(received)
+
     def _store(self, received: Received) -> None:
+        if self._archive is None:
+            self._tell(received)
+        else:
+            self._fresh.append(received)
+
+    def _tell(self, received: Received) -> None:
         self.received.append(received)
         self._count += 1
         self.on_received(received)
-
-
-# ---------------------------------------------------------------- on its own
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m simulators.centre", description="A centre at the terminal.")
-    parser.add_argument("--broker", required=True, help="mqtt://host:port or mqtts://host:port")
-    parser.add_argument("--below", default="", help="only this part of the city: 610200/610202")
-    parser.add_argument("--ca-file", type=Path)
-    parser.add_argument("--cert-file", type=Path, help="for a broker that asks for one; with --key-file")
-    parser.add_argument("--key-file", type=Path)
-    parser.add_argument("--listen", action="store_true", help="answer no receipts: another centre is of record")
-    options = parser.parse_args(arguments)
-    with suppress(KeyboardInterrupt):
-        asyncio.run(_print_all(options))
-    return 0
-
-
-async def _print_all(options: argparse.Namespace) -> None:
-    clock = SystemClock()
-    centre = Centre(
-        options.broker,
-        clock=clock,
-        below=options.below,
-        receipts=not options.listen,
-        ca_file=options.ca_file,
-        cert_file=options.cert_file,
-        key_file=options.key_file,
-    )
-    centre.on_received = lambda received: print(_line(received), flush=True)
-    centre.tell(lambda words: print(f"  {words}", flush=True))
-    async with centre:
-        await asyncio.Event().wait()
-
-
-def _line(received: Received) -> str:
-    info = CATALOGUE[received.kind]
-    what = f"{received.readings} readings" if received.readings else f"{info.title_zh} {info.title_en}"
-    return f"{received.gateway} {received.lane}/{received.sequence} {received.subject} {what}"
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

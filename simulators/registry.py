@@ -112,14 +112,14 @@ class Registry:
         ]
         return sum(proofs, Proof())
 
-    def take(self, topic: str, payload: bytes, now: float) -> None:
-        """One message of any topic the centre subscribes to."""
+    def take(self, topic: str, payload: bytes, now: float) -> bool:
+        """One message of any topic the centre subscribes to; whether it brought entries that are new."""
         if topic.startswith("gatehouse/1/down/"):
             self._own_receipt(payload)
-            return
+            return False
         place = split_up(topic)
         if place is None:
-            return
+            return False
         path, name, suffix = place
         gateway = self.gateways.setdefault(name, GatewayBook(path, counter=self._counters.get(name, 0)))
         gateway.path = path
@@ -134,7 +134,7 @@ class Registry:
                     message = gateway.devices[device] = DeviceMessage.model_validate_json(payload)
                     self.on_news(f"{name} {device}: {message.state} {message.reason}")
                 case ["event", lane, _]:
-                    self._event(name, gateway, Lane(lane), payload, now)
+                    return self._event(name, gateway, Lane(lane), payload, now)
                 case ["reply", _]:
                     self._reply(name, gateway, RequestReply.model_validate_json(payload))
                 case _:
@@ -142,6 +142,11 @@ class Registry:
         except (ValidationError, ValueError, KeyError, TypeError) as error:
             self.unreadable += 1
             self.on_news(f"{topic}: unreadable: {type(error).__name__}")
+        return False
+
+    def count_on(self, counters: Mapping[str, int]) -> None:
+        """The counters of the receipts of an earlier life."""
+        self._counters = dict(counters)
 
     def receipts(self, now: float) -> Iterator[Answer]:
         """Receipts that are due: each gateway gets one at most every 50 ms."""
@@ -218,7 +223,8 @@ class Registry:
             gateway.lane(reply.epoch, reply.lane).forgo(span.first, span.last)
         gateway.owes.add(reply.epoch)
 
-    def _event(self, name: str, gateway: GatewayBook, lane: Lane, payload: bytes, now: float) -> None:
+    def _event(self, name: str, gateway: GatewayBook, lane: Lane, payload: bytes, now: float) -> bool:
+        """Whether it brought entries that are new."""
         document = json.loads(payload)
         house, sender, epoch = document["source"].split("/")
         if house != "gatehouse" or sender != name or document["id"] != f"{lane}/{document['sequence']}":
@@ -237,11 +243,11 @@ class Registry:
         if book.conflicts > conflicts:
             self.on_news(f"{name} {lane}/{sequence} is another entry than the one we have: refused")
         if not news:
-            return
+            return False
         kind = str(document["type"]).removeprefix("gatehouse.")
         if kind not in CATALOGUE:
             book.reject(sequence, f"unknown kind {kind}")
-            return
+            return True
         received = Received(
             gateway=name,
             epoch=epoch,
@@ -260,6 +266,7 @@ class Registry:
         if (reason := self.judge(received)) is not None:
             book.reject(sequence, reason)
         self.on_received(received)
+        return True
 
     def _note(self, gateway: GatewayBook, received: Received) -> None:
         """What the gateway says of its own record."""
