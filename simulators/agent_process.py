@@ -9,8 +9,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from drivers.base import GatehouseError
+
 START_S = 30.0
 STOP_S = 10.0
+
+
+class AgentTrouble(GatehouseError):
+    """The agent does not start, come up or end as it should; says so with the end of its log."""
 
 
 class AgentProcess:
@@ -41,7 +47,7 @@ class AgentProcess:
         return self._child.pid
 
     async def start(self) -> None:
-        """Returns when the agent has said READY=1. Raises RuntimeError with the end of its log when it does not."""
+        """Returns when the agent has said READY=1. Raises: AgentTrouble when it does not."""
         loop = asyncio.get_running_loop()
         begun = loop.time()
         notices = self._listen()
@@ -62,13 +68,13 @@ class AgentProcess:
                         await asyncio.wait({said, ended}, return_when=asyncio.FIRST_COMPLETED)
                         if not said.done():
                             said.cancel()
-                            raise RuntimeError(f"the agent ended with {ended.result()}:\n{self.log_tail()}")
+                            raise AgentTrouble(f"the agent ended with {ended.result()}:\n{self.log_tail()}")
                         if b"READY=1" in said.result():
                             self.started_in_s = loop.time() - begun
                             ready = True
                             return
             except TimeoutError as error:
-                raise RuntimeError(f"the agent was not ready after {START_S:.0f} s:\n{self.log_tail()}") from error
+                raise AgentTrouble(f"the agent was not ready after {START_S:.0f} s:\n{self.log_tail()}") from error
             finally:
                 ended.cancel()
                 if not ready:
@@ -110,7 +116,7 @@ class AgentProcess:
         except TimeoutError:
             child.kill()
             await child.wait()
-            raise RuntimeError(f"the agent did not stop within {STOP_S:.0f} s:\n{self.log_tail()}") from None
+            raise AgentTrouble(f"the agent did not stop within {STOP_S:.0f} s:\n{self.log_tail()}") from None
         finally:
             if self._notices is not None:
                 self._notices.close()

@@ -23,7 +23,7 @@ from drivers.gpio import Active, GpioChip
 from drivers.modbus import ModbusBus
 from drivers.osdp.config import OsdpBus, SecureChannel
 from drivers.wiegand.config import FormatName, WiegandBus
-from simulators.agent_process import AgentProcess
+from simulators.agent_process import AgentProcess, AgentTrouble
 from simulators.broker import Broker
 from simulators.centre import Centre, Received
 from simulators.clips import fetch_bikes
@@ -254,7 +254,7 @@ class SimCompound:
                     last = "; ".join(amiss)
                     await self._clock.sleep(0.1)
         except TimeoutError:
-            raise RuntimeError(f"not every device came up: {last}\n{self.agent.log_tail()}") from None
+            raise AgentTrouble(f"not every device came up: {last}\n{self.agent.log_tail()}") from None
 
     # ------------------------------------------------------------ building
 
@@ -342,12 +342,12 @@ class SimCompound:
                     pin=card.pin,
                     duress=card.duress,
                 )
-        table = self.settings.model_dump(mode="json", by_alias=True, exclude_none=True)
+        table = self.settings.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=True)
         table["devices"], table["cameras"] = devices, cameras
         table["access"] = {"credentials_file": str(credentials)} if credentials.exists() else {}
         table["centre"] = {"broker": f"mqtt://127.0.0.1:{self.network.port}", "heartbeat_s": 5.0}
-        table["storage"]["folder"] = str(self._folder / "state")
-        table["run"]["folder"] = str(self._folder / "run")
+        table.setdefault("storage", {})["folder"] = str(self._folder / "state")
+        table.setdefault("run", {})["folder"] = str(self._folder / "run")
         self._mistakes(table)
         self.file.write_text(tomli_w.dumps(table), encoding="utf-8")
 

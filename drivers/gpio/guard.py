@@ -9,6 +9,7 @@ from drivers.gpio.config import GpioOutput
 from drivers.gpio.lines import Lines
 
 _log = logging.getLogger(__name__)
+_AGAIN_S = 1.0  # until the next try to turn an output back that could not be
 
 
 class Guard:
@@ -67,5 +68,6 @@ class Guard:
             self._lines.set(output, on)
         except LinkError as error:
             _log.warning("%s: %s not turned back: %s", self._device, output, error.reason)
+            self._ends[output] = (self._clock.mono_s() + _AGAIN_S, on)
         else:
             self._limit(output, on, None)

@@ -2,14 +2,29 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+import threading
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
 
-from drivers.base import Cue, DeviceFault, DeviceId, DeviceState, PointId, Reading, Signal, Status, Switch, SystemClock
+from drivers.base import (
+    Cue,
+    DeviceFault,
+    DeviceId,
+    DeviceState,
+    LinkError,
+    PointId,
+    Reading,
+    Signal,
+    Status,
+    Switch,
+    SystemClock,
+)
 from drivers.gpio import Active, Bias, GpioChip, GpioInput, GpioLines, GpioOutput, put_outputs_safe
+from drivers.gpio.guard import Guard
+from drivers.gpio.lines import Edge
 from simulators.gpio_lines import SimGpioLines
 from tests.drivers.reports import WAIT_S, Reports
 from tests.gpio_shim.kernel_chip import KernelChild, child_environment, gpio_shim, put_outputs_safe_in_child
@@ -209,6 +224,42 @@ async def test_a_hung_loop_does_not_keep_an_output_on(chip: Chip) -> None:
         await device.hung.wait()
     task.cancel()
     await asyncio.wait([task])
+
+
+class StubbornLines:
+    """Takes the first order and refuses the next; keeps what it took."""
+
+    def __init__(self) -> None:
+        self.states: Mapping[str, bool] = {}
+        self.taken: list[bool] = []
+        self.off = threading.Event()
+        self._refusals = [False, True, False]
+
+    def fileno(self) -> int:
+        raise AssertionError("a guard only sets")
+
+    def read(self) -> list[Edge]:
+        raise AssertionError("a guard only sets")
+
+    def set(self, output: str, on: bool) -> None:
+        if self._refusals.pop(0):
+            raise LinkError("gpio", f"{output}: input/output error")
+        self.taken.append(on)
+        if not on:
+            self.off.set()
+
+    def close(self) -> None:
+        raise AssertionError("a guard only sets")
+
+
+def test_an_output_that_cannot_be_turned_back_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drivers.gpio.guard._AGAIN_S", 0.01)
+    lines = StubbornLines()
+    guard = Guard(DeviceId("gpio"), lines, [GpioOutput(id="lock", line=5)], SystemClock())
+    guard.switch("lock", on=True, for_s=0.01)
+    assert lines.off.wait(WAIT_S)
+    guard.close()
+    assert lines.taken == [True, False]
 
 
 async def test_an_order_for_another_device_is_refused(tmp_path: Path) -> None:
