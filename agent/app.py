@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import version
-from pathlib import Path
 from types import MappingProxyType
 from typing import Self, assert_never
 
@@ -25,13 +24,14 @@ from agent.credentials import Cards, TimeFloor
 from agent.events import Event, JsonValue, Kind
 from agent.journal import Health, Journal, JournalError, Limits, Origin, RefusedError, Storing
 from agent.notify import Notifier
+from agent.pictures import Pictures
 from agent.recorder import Recorder
 from agent.rules import build_rules
 from agent.schedules import Schedules
 from agent.settings import DeviceConfig, GpioChip, ModbusBus, OsdpBus, Settings, WiegandBus
 from agent.status import StatusServer
 from agent.supervisor import Supervisor
-from agent.timekeeper import Timekeeper
+from agent.timekeeper import Timekeeper, boot_id
 from agent.uplink import Trouble, TroubleCode, Uplink
 from agent.vision.client import VisionClient
 from drivers.base import Clock, ClockTrust, ConfigError, Device, GatehouseError, Reading
@@ -68,11 +68,6 @@ def _stop_or_exit(stop: asyncio.Event, number: int) -> None:
     if stop.is_set():
         os._exit(128 + number)
     stop.set()
-
-
-def boot_id() -> str:
-    """The kernel's, because uptime is the kernel's monotonic clock: both outlive a restart of the agent."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def build_device(config: DeviceConfig, clock: Clock) -> Device:
@@ -141,6 +136,15 @@ class Agent:
         )
         self._supervisor = Supervisor(clock, self._compound.emit)
         self._vision = VisionClient(settings, clock, self._compound.observe, self._compound.emit)
+        self.pictures = Pictures(
+            settings,
+            clock,
+            boot,
+            journal,
+            ask=self._vision.snapshot,
+            draft=recorder.event,
+            record=self._record,
+        )
         self._status = StatusServer(settings.run.folder, self.snapshot)
         note = settings.run.folder / "clock-offset"
         self._timekeeper = Timekeeper(clock, note, lambda: f"{boot}/{journal.epoch}", self._record_durably)
@@ -178,6 +182,7 @@ class Agent:
                     core.create_task(self._keep_time(), name="timekeeper"),
                     core.create_task(self._cards.run(self._clock), name="cards"),
                     core.create_task(self._anchor.run(), name="audit"),
+                    core.create_task(self.pictures.run(), name="pictures"),
                 ]
                 await self._serve_devices(stop)
                 compound.cancel()
@@ -259,7 +264,7 @@ class Agent:
         self._record(Event(kind, subject, self._clock.mono_s(), data))
 
     def _record(self, event: Event) -> None:
-        self._journal.append_nowait(self._recorder.event(event))
+        self._journal.append_nowait(self._recorder.event(self.pictures.of(event)))
 
     async def _record_durably(self, event: Event) -> None:
         """What finds no room is given up, as `_record` does."""

@@ -25,6 +25,7 @@ from typing import Any, Final
 from agent.blocking import in_thread
 from agent.contract import rfc3339
 from agent.events import Event, JsonValue, Kind
+from agent.files import own_as_folder, sync_folder, write_all
 from drivers.base import Clock, GatehouseError
 
 AUDIT_FILE: Final = "audit.log"
@@ -90,7 +91,7 @@ class AuditLog:
             if len(whole) > LINE_BYTES:
                 raise ValueError(f"a record of {len(whole)} bytes is longer than {LINE_BYTES}")
             os.ftruncate(file, end)  # a line that a power cut left half, which nobody was promised
-            _write(file, whole)
+            write_all(file, whole)
             os.fsync(file)
             return Head(last.count + 1, chain)
 
@@ -127,7 +128,8 @@ class AuditLog:
             file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             try:
                 if new:
-                    _own_and_keep(file, self.path.parent)
+                    own_as_folder(file, self.path.parent)
+                    sync_folder(self.path.parent)
                 fcntl.flock(file, fcntl.LOCK_EX)
                 yield file
             finally:
@@ -234,21 +236,3 @@ def _number(body: bytes) -> int | None:
 
 def _dumps(value: Mapping[str, Any]) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode(errors="replace")
-
-
-def _write(file: int, content: bytes) -> None:
-    left = memoryview(content)
-    while left:
-        left = left[os.write(file, left) :]
-
-
-def _own_and_keep(file: int, folder: Path) -> None:
-    """A new file belongs to whom its folder belongs, root or not, and its name is on disk."""
-    if os.geteuid() == 0:
-        status = folder.stat()
-        os.fchown(file, status.st_uid, status.st_gid)
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

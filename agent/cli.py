@@ -70,6 +70,11 @@ def _parser(first: str) -> argparse.ArgumentParser:
         from agent.model_commands import add_arguments as add_model_arguments
 
         add_model_arguments(models, DEFAULT_FILE, language(os.environ))
+    snapshots = commands.add_parser("snapshots", help="pictures of alarms that are kept here: list, show")
+    if first == "snapshots":
+        from agent.snapshot_commands import add_arguments as add_snapshot_arguments
+
+        add_snapshot_arguments(snapshots, DEFAULT_FILE, language(os.environ))
     reader = commands.add_parser("reader", help="find OSDP readers and give them keys, with the service stopped")
     reader.add_argument("do", choices=("scan", "install", "rotate"))
     reader.add_argument("file", type=Path)

@@ -129,6 +129,8 @@ class Kind(StrEnum):
     EGRESS = "door.egress"
     DOOR_OPENED = "door.opened"
     DOOR_CLOSED = "door.closed"
+    SNAPSHOT_TAKEN = "snapshot.taken"
+    SNAPSHOT_FAILED = "snapshot.failed"
     READINGS = "readings"
 
 
@@ -261,6 +263,9 @@ CATALOGUE: Mapping[Kind, KindInfo] = {
     Kind.EGRESS: KindInfo(Lane.ACCESS, Severity.INFO, "Request to exit", "出门按钮", 425),
     Kind.DOOR_OPENED: KindInfo(Lane.ACCESS, Severity.INFO, "Door opened", "门打开"),
     Kind.DOOR_CLOSED: KindInfo(Lane.ACCESS, Severity.INFO, "Door closed", "门关闭"),
+    # Silent, because a picture that nothing else explains would give a duress away.
+    Kind.SNAPSHOT_TAKEN: KindInfo(Lane.MEDIA, Severity.INFO, "Picture taken", "已抓拍图片", silent=True),
+    Kind.SNAPSHOT_FAILED: KindInfo(Lane.MEDIA, Severity.MINOR, "No picture could be taken", "抓拍失败", silent=True),
     Kind.READINGS: KindInfo(Lane.TELEMETRY, Severity.INFO, "Readings", "读数"),
 }  # fmt: skip
 

@@ -22,6 +22,11 @@ STEP_S: Final = 1.0
 """A smaller difference is not worth an event."""
 
 
+def boot_id() -> str:
+    """The kernel's, because uptime is the kernel's monotonic clock: both outlive a restart of the agent."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
 class Timekeeper:
     """`record` returns when the event is durable. What was said is noted in `note` for the next start in this boot.
 

@@ -34,9 +34,10 @@ from agent.credentials.credential import (
     decode,
     encode,
 )
-from agent.credentials.files import KEY_BYTES, permissions, read_key
+from agent.credentials.files import KEY_BYTES, read_key
 from agent.credentials.problem import problem
 from agent.credentials.verdict import PinResult, Reason, Verdict
+from agent.files import permissions
 from drivers.base import Card, ConfigError, Confined
 
 MAX_CARDS = 200_000

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Lock
 
-from agent.credentials.files import locked, write_whole
+from agent.files import locked, write_whole
 from drivers.base import Clock
 
 _log = logging.getLogger(__name__)

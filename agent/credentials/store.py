@@ -22,8 +22,9 @@ from agent.credentials.changes import (
     render_change,
 )
 from agent.credentials.credential import REFERENCE_DIGITS, Credential, card_digest, encode
-from agent.credentials.files import KEY_BYTES, key_path, locked, read_key, write_whole
+from agent.credentials.files import KEY_BYTES, key_path, read_key
 from agent.credentials.problem import problem
+from agent.files import locked, write_whole
 from drivers.base import Card, ConfigError
 
 

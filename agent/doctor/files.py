@@ -152,7 +152,25 @@ def model(settings: Settings) -> Iterator[Finding]:
         )
         return
     used = there[0] if chosen is Runtime.AUTO else chosen
+    yield from _faces(settings)
     yield ok(_MODEL, f"{path.name} is the file of its card; runtime {used}", f"{path.name} 校验一致；推理引擎 {used}")
+
+
+def _faces(settings: Settings) -> Iterator[Finding]:
+    """The model that finds faces, where pictures are taken."""
+    from models import card
+
+    if not any(camera.snapshots for camera in settings.cameras):
+        return
+    model = card.find(card.FACES, settings.storage.models_folder)
+    try:
+        card.verify(model.card, model.folder)
+    except ConfigError as err:
+        yield warn(
+            _MODEL,
+            Words(f"people are blurred whole on pictures: {err}", f"图片上整个人体都会被模糊：{err}"),
+            Words(err.hint, err.hint),
+        )
 
 
 def storage(settings: Settings) -> Iterator[Finding]:

@@ -94,6 +94,25 @@ VERSION = _text("version", "version of the agent", "程序版本", "0.1.0")
 CONFIGURATION = replace(
     DIGEST, name="configuration", words=Words("SHA-256 of the settings in force", "当前配置的 SHA-256")
 )
+SNAPSHOT = _text("snapshot", "name of a picture, published at media/{snapshot}", "图片名称，发布于 media/{snapshot}",
+                 "5f0e9a31c07b44d2")  # fmt: skip
+_PICTURE = (
+    SNAPSHOT,
+    replace(DIGEST, name="sha256", words=Words("names the sealed picture on the gateway", "网关上加密图片的名称")),
+    replace(
+        DIGEST, name="jpeg_sha256", words=Words("SHA-256 of the JPEG at media/{snapshot}", "所发布 JPEG 的 SHA-256")
+    ),
+    _count("size", "bytes of the JPEG", "JPEG 字节数", 41_250),
+    _count("faces", "faces that were found and blurred", "已模糊的人脸数", 1),
+    _count("persons", "persons that were found", "检测到的人数", 2),
+    Fact(
+        "whole",
+        Shape.TRUTH,
+        Words("persons were blurred whole, for want of the model for faces", "缺少人脸模型，整个人体已模糊"),
+        False,
+    ),
+    some(_text("reason", "why it was asked for", "抓拍原因", "patrol asks")),
+)
 
 _TROUBLE = (
     _text("code", "what happened", "情形代码", TroubleCode.REJECTED, _known(TroubleCode)),
@@ -231,6 +250,8 @@ SAYS: Final[Mapping[Kind, tuple[Fact, ...]]] = {
         COUNT, replace(DIGEST, name="chain", words=Words("the audit record's chain at its head", "审计记录末端的链值")),
     ),
     Kind.AUDIT_DAMAGED: (REASON, HINT),
+    Kind.SNAPSHOT_TAKEN: _PICTURE,
+    Kind.SNAPSHOT_FAILED: (SNAPSHOT, REASON, HINT),
     Kind.ACCESS_GRANTED: (
         _text("by", "what opened the door", "开门方式", "card", ("card", "card+pin", "order")),
         some(CARD), some(BITS), some(READER), some(VERB), some(BY_WHOM),

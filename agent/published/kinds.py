@@ -8,7 +8,7 @@ from agent.contract import batch_payload, event_body, event_payload, reading_bod
 from agent.contract.samples import Sample
 from agent.events import CATALOGUE, RESTORES, Event, Kind, Lane, Severity
 from agent.journal.chain import first_digest, next_digest
-from agent.published.facts import SAYS, Fact, Shape
+from agent.published.facts import SAYS, SNAPSHOT, Fact, Shape, some
 from agent.settings import Name
 from drivers.base import DeviceId, PointId, Quality, Reading
 
@@ -40,7 +40,9 @@ _READING: Final[Schema] = {
 
 
 def says(kind: Kind) -> tuple[Fact, ...]:
-    return SAYS.get(kind, ())
+    """An alarm may name the picture that belongs to it, besides what its kind says."""
+    pictured = CATALOGUE[kind].lane is Lane.ALARM and kind not in RESTORES
+    return (*SAYS.get(kind, ()), *((some(SNAPSHOT),) if pictured else ()))
 
 
 def data_schema(kind: Kind, *, closed: bool = False) -> Schema:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -106,6 +106,12 @@ class Camera(CameraSource):
     tampering: Tampering = Tampering()
     privacy: tuple[Polygon, ...] = ()
     """Polygons blacked out before anything looks at the picture."""
+    snapshots: bool = False
+    """Whether an alarm that concerns this camera takes a picture, with faces blurred."""
+    keep_hours: Annotated[float, Field(gt=0, le=72)] = 24.0
+    """How long the gateway keeps such a picture, sealed."""
+    snapshot_kb: Annotated[int, Field(ge=16, le=96)] = 64
+    """A picture is never larger; it is made smaller until it fits."""
 
 
 class Runtime(StrEnum):
@@ -137,6 +143,7 @@ class Vision(Confined):
 
 
 class Privacy(Confined):
-    """What this gateway may keep of people. Snapshots come with a later release and are off."""
+    """What this gateway may keep of people."""
 
-    snapshots: Literal[False] = False
+    key_file: Path | None = None
+    """Key that snapshots are sealed with; left out, one is made in the storage folder."""

@@ -5,6 +5,7 @@ It loads no OpenCV, numpy or runtime. Everything here runs on the loop.
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import sys
 from collections.abc import Callable
@@ -12,7 +13,17 @@ from typing import Any, TypeAlias
 
 from agent.observations import Observation
 from agent.settings import Camera, Settings
-from agent.vision.wire import Failed, Stats, WatchedCamera, WorkerConfig, decode, encode
+from agent.vision.wire import (
+    Failed,
+    NoSnapshot,
+    Snapshot,
+    SnapshotWanted,
+    Stats,
+    WatchedCamera,
+    WorkerConfig,
+    decode,
+    encode,
+)
 from drivers.base import Backoff, Clock, DeviceId, DeviceState, Emit, FrameError, LinkError, Status
 from drivers.camera import CameraSource
 
@@ -22,8 +33,11 @@ _START_S = 30.0
 """A cold start of numpy, OpenCV and the model on a Pi takes some seconds."""
 _TERM_S = 0.5
 _CHUNK = 65536
+SNAPSHOT_S = 8.0
+"""A picture that takes longer is given up: an inference and a face model that is loaded first, on a busy Pi."""
 
 Observe: TypeAlias = Callable[[Observation], None]
+_Asked: TypeAlias = tuple[SnapshotWanted, "asyncio.Future[Snapshot]"]
 _Connection: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -42,6 +56,9 @@ class VisionClient:
         self._observe = observe
         self._emit = emit
         self._said: dict[DeviceId, tuple[DeviceState, str]] = {}
+        self._writer: asyncio.StreamWriter | None = None
+        self._asked: dict[int, _Asked] = {}
+        self._numbers = itertools.count(1)
         self.stats: Stats | None = None
         self.pid: int | None = None
 
@@ -64,6 +81,22 @@ class VisionClient:
                 self._say_of_all(DeviceState.FAULT, reason, f"check the folder {self._path.parent} and free memory")
             await self._clock.sleep(backoff.next_s())
 
+    async def snapshot(self, camera: DeviceId, mono_s: float, max_bytes: int) -> Snapshot:
+        """A picture taken near `mono_s`, checked for its size and its form. Raises: LinkError when there is none."""
+        if self._writer is None:
+            raise LinkError(camera, "the vision process is not running", hint="it is started again by itself")
+        wanted = SnapshotWanted(next(self._numbers), camera, mono_s, max_bytes)
+        answer: asyncio.Future[Snapshot] = asyncio.get_running_loop().create_future()
+        self._asked[wanted.number] = (wanted, answer)
+        try:
+            self._writer.write(encode(wanted))
+            async with self._clock.timeout(SNAPSHOT_S):
+                return await answer
+        except TimeoutError as err:
+            raise LinkError(camera, f"no picture came for {SNAPSHOT_S:g} s", hint="see gatehouse status") from err
+        finally:
+            del self._asked[wanted.number]
+
     async def _session(self, backoff: Backoff) -> None:
         """One life of the child. Raises: LinkError, FrameError or OSError when it is over."""
         connected: asyncio.Future[_Connection] = asyncio.get_running_loop().create_future()
@@ -81,6 +114,8 @@ class VisionClient:
             reader, writer = await self._connection(child, connected)
             stack.callback(writer.close)
             writer.write(encode(self._worker_config()))
+            self._writer = writer
+            stack.callback(self._give_up_asking)
             await self._listen_to(reader, backoff)
             # The stream has ended; a child that is ending by itself gets time to say how.
             with contextlib.suppress(TimeoutError):
@@ -137,8 +172,28 @@ class VisionClient:
                     self._say(message)
                 elif isinstance(message, Stats):
                     self.stats = message
+                elif isinstance(message, Snapshot | NoSnapshot):
+                    self._answered(message)
                 elif message is not None:
-                    raise FrameError("vision", "the vision process sent a configuration")
+                    raise FrameError("vision", "the vision process says what only the main process may say")
+
+    def _answered(self, message: Snapshot | NoSnapshot) -> None:
+        """Raises: FrameError when it is no answer to what was asked."""
+        wanted, answer = self._asked.get(message.number, (None, None))
+        if wanted is None or answer is None or answer.done():
+            return  # too late
+        if isinstance(message, NoSnapshot):
+            answer.set_exception(LinkError(wanted.camera, message.reason[:200], hint="see gatehouse status"))
+        elif message.camera != wanted.camera or not is_jpeg(message.jpeg, wanted.max_bytes):
+            raise FrameError("vision", "the vision process answers with something else than the picture")
+        else:
+            answer.set_result(message)
+
+    def _give_up_asking(self) -> None:
+        self._writer = None
+        for wanted, answer in self._asked.values():
+            if not answer.done():
+                answer.set_exception(LinkError(wanted.camera, "the vision process ended", hint="it is started again"))
 
     async def _end(self, child: asyncio.subprocess.Process, log: "asyncio.Task[None]") -> None:
         """SIGTERM, then SIGKILL; the child is gone afterwards."""
@@ -179,6 +234,11 @@ class VisionClient:
             self._emit(status)
 
 
+def is_jpeg(content: bytes, max_bytes: int) -> bool:
+    """By its size, beginning and end; nothing of it is decoded here."""
+    return len(content) <= max_bytes and content.startswith(b"\xff\xd8\xff") and content.endswith(b"\xff\xd9")
+
+
 async def _read(reader: asyncio.StreamReader) -> bytes:
     """Empty when the stream has ended, cleanly or not: a killed child may leave a reset connection."""
     try:
@@ -206,4 +266,4 @@ def _how(code: int | None) -> str:
 
 def _watched(camera: Camera) -> WatchedCamera:
     source = CameraSource.model_validate({name: getattr(camera, name) for name in CameraSource.model_fields})
-    return WatchedCamera(source=source, privacy=camera.privacy)
+    return WatchedCamera(source=source, privacy=camera.privacy, snapshots=camera.snapshots)

@@ -3,10 +3,15 @@
 import contextlib
 import socket
 import threading
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
-from agent.vision.wire import Message, WorkerConfig, decode, encode
+from agent.vision.wire import Message, SnapshotWanted, WorkerConfig, decode, encode
 from drivers.base import FrameError
+
+WANTED: Final = 16
 
 
 class Peer:
@@ -16,7 +21,10 @@ class Peer:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.connect(str(path))
         self._lock = threading.Lock()
+        self._rest = b""
         self.gone = False
+        self.wanted: deque[SnapshotWanted] = deque(maxlen=WANTED)
+        """Pictures that are asked for; too many at once, and the oldest is not answered."""
 
     def config(self) -> WorkerConfig:
         """The first message. Raises: FrameError when it is none, or the peer leaves."""
@@ -24,6 +32,7 @@ class Peer:
         while True:
             used, message = decode(buffer)
             if isinstance(message, WorkerConfig):
+                self._rest = bytes(buffer[used:])
                 return message
             if used:
                 raise FrameError("vision", "the first message is no configuration")
@@ -41,9 +50,22 @@ class Peer:
         except OSError:
             self.gone = True
 
-    def watch(self) -> None:
-        """Return when the peer has gone."""
-        with contextlib.suppress(OSError):
-            while self._socket.recv(4096):
-                pass
+    def watch(self, wake: Callable[[], None]) -> None:
+        """Return when the peer has gone, or says something that it may not; `wake` when a picture is wanted."""
+        buffer = bytearray(self._rest)
+        with contextlib.suppress(OSError, FrameError):
+            while self._asked(buffer, wake) and (chunk := self._socket.recv(4096)):
+                buffer += chunk
         self.gone = True
+        wake()
+
+    def _asked(self, buffer: bytearray, wake: Callable[[], None]) -> bool:
+        """Take whole messages from the front; False after one that is none of a main process."""
+        while True:
+            used, message = decode(buffer)
+            del buffer[:used]
+            if isinstance(message, SnapshotWanted):
+                self.wanted.append(message)
+                wake()
+            else:
+                return not used

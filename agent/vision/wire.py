@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated, Final, Literal, TypeAlias
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Base64Bytes, Field, TypeAdapter, ValidationError
 
 from agent.observations import Observation
 from drivers.base import Confined, DeviceId, FrameError, Status
@@ -34,6 +34,7 @@ class WatchedCamera(Confined):
 
     source: CameraSource
     privacy: tuple[Polygon, ...] = ()
+    snapshots: bool = False
 
 
 class WorkerConfig(Confined):
@@ -94,7 +95,36 @@ class Stats:
     cameras: tuple[CameraStats, ...] = ()
 
 
-Message: TypeAlias = WorkerConfig | Observation | Status | Stats | Failed
+@dataclass(frozen=True, slots=True)
+class SnapshotWanted:
+    """From the main process: the picture of a camera nearest to `mono_s`; `number` comes back with the answer."""
+
+    number: int
+    camera: DeviceId
+    mono_s: float
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A JPEG taken at `mono_s`, private areas black and people's features blurred; `whole`: persons, not faces."""
+
+    number: int
+    camera: DeviceId
+    mono_s: float
+    jpeg: Base64Bytes
+    faces: int
+    persons: int
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NoSnapshot:
+    number: int
+    reason: str
+
+
+Message: TypeAlias = WorkerConfig | Observation | Status | Stats | Failed | SnapshotWanted | Snapshot | NoSnapshot
 
 
 class FrameType(IntEnum):
@@ -103,6 +133,9 @@ class FrameType(IntEnum):
     STATUS = 3
     STATS = 4
     FAILED = 5
+    SNAPSHOT_WANTED = 6
+    SNAPSHOT = 7
+    NO_SNAPSHOT = 8
 
 
 _TYPES: Mapping[FrameType, type[Message]] = {
@@ -111,6 +144,9 @@ _TYPES: Mapping[FrameType, type[Message]] = {
     FrameType.STATUS: Status,
     FrameType.STATS: Stats,
     FrameType.FAILED: Failed,
+    FrameType.SNAPSHOT_WANTED: SnapshotWanted,
+    FrameType.SNAPSHOT: Snapshot,
+    FrameType.NO_SNAPSHOT: NoSnapshot,
 }
 _NUMBERS = {kind: number for number, kind in _TYPES.items()}
 _ADAPTERS: Mapping[FrameType, TypeAdapter[Message]] = {

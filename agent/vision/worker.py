@@ -3,9 +3,9 @@
 It connects to the socket, is told its cameras by the first frame, and sends observations, camera states and sums. It
 ends when the socket closes or on SIGTERM. It knows no door, no key and no journal, and loads nothing that does.
 
-Threads: the main thread runs motion, detector and trackers (one interpreter, one user); a thread per camera captures;
-one reads the socket only to learn that it has closed. Sending is serialised by a lock. An exception in any thread ends
-the process, and the client starts another.
+Threads: the main thread runs motion, detector, trackers and snapshots (one interpreter, one user); a thread per camera
+captures; one reads the socket: pictures that are asked for, and that it has closed. Sending is serialised by a lock. An
+exception in any thread ends the process, and the client starts another.
 """
 
 import logging
@@ -29,6 +29,7 @@ from drivers.base import Clock, ConfigError, FrameError, Report, Status, SystemC
 from drivers.camera import Capture, Frame
 
 if TYPE_CHECKING:
+    from agent.vision.snapshots import Snapshots
     from agent.vision.watch import CameraWatch
     from models.detector import Detector
 
@@ -90,10 +91,15 @@ class Worker:
             _Camera(Capture(camera.source, clock, self._report, self._wake.set), watch, now_s)
             for camera, watch in zip(config.cameras, _watches(config, self._detector), strict=True)
         ]
+        self._snapshots = _snapshots(config, self._detector)
         self._budget = Budget(config.cpu_cores, mono_s=now_s, cpu_s=time.process_time())
         self._waiting: dict[int, Frame] = {}
         self._motion_cpu_s = 0.0
         self._inference_cpu_s = 0.0
+
+    def wake(self) -> None:
+        """From another thread: there is something to do."""
+        self._wake.set()
 
     def stop(self) -> None:
         """For a signal handler: takes no lock; noticed within _TURN_S."""
@@ -112,6 +118,7 @@ class Worker:
             self._wake.clear()
             self._consider()
             self._look()
+            self._answer()
             now_s = self._clock.mono_s()
             busy_s += now_s - began_s
             if self._budget.account(now_s, time.process_time(), busy_s):
@@ -144,7 +151,9 @@ class Worker:
             frame = camera.capture.take()
             if frame is None:
                 continue
-            if camera.watch.consider(frame) or number in self._waiting:
+            worth_a_look = camera.watch.consider(frame)
+            self._snapshots.keep(camera.watch.id, frame)
+            if worth_a_look or number in self._waiting:
                 camera.missed += number in self._waiting
                 self._waiting[number] = frame
             elif (seen := camera.watch.follow(frame)) is not None:
@@ -159,6 +168,12 @@ class Worker:
         seen = self._cameras[number].watch.look(self._waiting.pop(number), self._detector.detect)
         self._inference_cpu_s += time.thread_time() - began
         self._peer.send(seen)
+
+    def _answer(self) -> None:
+        """One picture at a time: cameras are not to wait for many."""
+        if self._peer.wanted:
+            self._peer.send(self._snapshots.answer(self._peer.wanted.popleft(), self._clock.mono_s()))
+            self._wake.set()
 
     def _stats(self, now_s: float) -> Stats:
         return Stats(
@@ -186,6 +201,12 @@ def _detector(config: WorkerConfig) -> "Detector":
     pictures = [(c.source.picture.height, c.source.picture.width) for c in config.cameras]
     model = find(config.model, Path(config.models))
     return Detector(model.card, pictures=pictures, runtime=config.runtime, threads=config.threads, folder=model.folder)
+
+
+def _snapshots(config: WorkerConfig, detector: "Detector") -> "Snapshots":
+    from agent.vision.snapshots import Snapshots, faces_of
+
+    return Snapshots(config, detector.detect, lambda: faces_of(config))
 
 
 def _watches(config: WorkerConfig, detector: "Detector") -> "Iterator[CameraWatch]":
@@ -232,7 +253,7 @@ def main() -> int:
         worker.stop()
 
     signal.signal(signal.SIGTERM, on_term)
-    threading.Thread(target=peer.watch, name="socket", daemon=True).start()
+    threading.Thread(target=peer.watch, args=[worker.wake], name="socket", daemon=True).start()
     worker.run()
     if not worker.ended():
         logging.shutdown()

@@ -105,7 +105,7 @@ def test_error_carries_every_problem_and_leads_to_check(write: Write) -> None:
         ('zh = "北门"', f'zh = "{"门" * 61}"', "doors.north-gate.name.zh", "longer than 60"),
         ('name = { zh = "北门", en = "North gate" }', 'name = "北门"', "doors.north-gate.name", "the keys zh, en"),
         ("[run]", "[runn]", "runn", 'Did you mean "run"'),
-        ("[run]", "[privacy]\nsnapshots = true\n[run]", "privacy.snapshots", "Write false."),
+        ("[run]", "[privacy]\nsnapshots = true\n[run]", "privacy.snapshots", "key_file"),
         ('"mqtt://127.0.0.1:1883"', '"http://me:secret@h/"', "centre.broker", "mqtts://broker.example.cn"),
         ("[gateway]", "[gatewya]", "gateway", "Add gateway: a table with the keys id, city"),
     ],

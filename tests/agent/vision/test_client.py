@@ -16,7 +16,7 @@ from agent.settings import Settings
 from agent.vision.client import VisionClient
 from drivers.base import DeviceState, Report, Status, SystemClock
 from simulators.camera import clip_source
-from simulators.clips import fetch_bikes
+from simulators.clips import cache, fetch_bikes
 
 WAIT_S = 40.0
 
@@ -28,11 +28,13 @@ def settings(
     model: str = "nanodet-416-fp16",
     privacy: object = (),
     ids: Sequence[str] = ("cam-lane",),
+    snapshots: bool = False,
 ) -> Settings:
     name = {"zh": "通道", "en": "Lane"}
     camera = {
         "source": source, "picture": {"width": 640, "height": 272}, "name": name,
         "purpose": "test", "owner": "test", "sign": "test", "privacy": privacy,
+        "snapshots": snapshots,
     }  # fmt: skip
     area = {"city": "610200", "county": "610202", "street": "610202001", "community": "610202001001"}
     return Settings.model_validate(
@@ -42,6 +44,7 @@ def settings(
             "vision": {"model": model},
             "centre": {"broker": "mqtt://127.0.0.1:1883"},
             "run": {"folder": folder},
+            "storage": {"folder": cache()},
         }
     )
 

@@ -13,6 +13,9 @@ from agent.vision.wire import (
     Failed,
     FrameType,
     Message,
+    NoSnapshot,
+    Snapshot,
+    SnapshotWanted,
     Stats,
     WatchedCamera,
     WorkerConfig,
@@ -45,6 +48,9 @@ MESSAGES: list[Message] = [
     Status(CAMERA, DeviceState.FAULT, 13.0, "没有图像", "检查网线"),
     Stats(10, 0, 5, 3, 1.5, 0.01, 0.2, 100_000, "litert"),
     Failed("no model", "run this"),
+    SnapshotWanted(7, CAMERA, 13.5, 65536),
+    Snapshot(7, CAMERA, 13.4, bytes(range(256)) * 40, 1, 2, whole=False),
+    NoSnapshot(8, "the camera gives no pictures"),
 ]
 
 
