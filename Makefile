@@ -68,11 +68,11 @@ $(VENV)/bare/.installed: pyproject.toml constraints.txt | $(VENV)/.dev
 	@$(BARE) '.[simulate]'
 	@touch $@
 
-# The official AsyncAPI parser, for one test; without npm that test is skipped, or fails in the strict run.
+# The official AsyncAPI parser and an MQTT client, for two tests; without npm they are skipped, or fail in the strict run.
 $(VENV)/js/.installed: tests/contract_js/package-lock.json | $(BIN)/python
 	@mkdir -p $(VENV)/js && cp tests/contract_js/package*.json $(VENV)/js
 	@if command -v npm >/dev/null; then \
-		echo "Installing the AsyncAPI parser into $(VENV)/js ..."; \
+		echo "Installing the AsyncAPI parser and an MQTT client into $(VENV)/js ..."; \
 		npm ci --prefix $(VENV)/js --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@; \
 	fi
 
