@@ -23,6 +23,7 @@ from agent.contract import LaneStatus, StatusMessage, Topics, areas_of, rfc3339,
 from agent.credentials import Cards, TimeFloor
 from agent.events import Event, JsonValue, Kind
 from agent.journal import Health, Journal, JournalError, Limits, Origin, RefusedError, Storing
+from agent.latches import Latches
 from agent.notify import Notifier
 from agent.pictures import Pictures
 from agent.recorder import Recorder
@@ -125,9 +126,10 @@ class Agent:
             on_trouble=self._trouble,
         )
         self._board = Board(boot, recorder.units, self._uplink.publish_state)
+        self._latches = Latches(settings.storage.folder / "latches", clock)
         self._compound = Compound(
             settings,
-            build_rules(settings, self._cards),
+            build_rules(settings, self._cards, self._latches.of),
             self._devices,
             clock,
             record=self._record,
@@ -181,6 +183,7 @@ class Agent:
                     core.create_task(self._watchdog(), name="watchdog"),
                     core.create_task(self._keep_time(), name="timekeeper"),
                     core.create_task(self._cards.run(self._clock), name="cards"),
+                    core.create_task(self._latches.run(), name="latches"),
                     core.create_task(self._anchor.run(), name="audit"),
                     core.create_task(self.pictures.run(), name="pictures"),
                 ]
@@ -264,6 +267,7 @@ class Agent:
         self._record(Event(kind, subject, self._clock.mono_s(), data))
 
     def _record(self, event: Event) -> None:
+        self._latches.note(event)
         self._journal.append_nowait(self._recorder.event(self.pictures.of(event)))
 
     async def _record_durably(self, event: Event) -> None:

@@ -1,8 +1,10 @@
 """All rules of a compound, made from its settings."""
 
+from collections.abc import Callable
+
 from agent.rules.cameras import camera_rules
 from agent.rules.devices import DeviceRule
-from agent.rules.doors import Access, DoorRule
+from agent.rules.doors import Access, DoorRule, Standing
 from agent.rules.readers import ReaderRule
 from agent.rules.sensors import SensorRule
 from agent.rules.step import AnyRule
@@ -15,10 +17,13 @@ from drivers.osdp.config import OsdpBus
 from drivers.wiegand.config import WiegandBus
 
 
-def build_rules(settings: Settings, access: Access) -> tuple[AnyRule, ...]:
-    """Doors first: where one reading reaches several rules, they act before the others decide."""
+def build_rules(settings: Settings, access: Access, standing: Callable[[str], Standing]) -> tuple[AnyRule, ...]:
+    """Doors first: where one reading reaches several rules, they act before the others decide.
+
+    `standing` says what of a door no restart may end.
+    """
     calendar = Schedules.of(settings)
-    doors = (DoorRule(door, access, calendar) for door in settings.doors)
+    doors = (DoorRule(door, access, calendar, standing) for door in settings.doors)
     sensors = (SensorRule(sensor) for sensor in settings.sensors)
     devices = (DeviceRule(device) for device in device_ids(settings))
     return (*doors, *_readers(settings), *sensors, *camera_rules(settings, calendar), *devices)

@@ -14,6 +14,7 @@ from agent.credentials import CardList, Cards, Credential, card_digest
 from agent.events import Event, JsonValue, Kind
 from agent.observations import Box, Label, Observation, Track
 from agent.rules import build_rules
+from agent.rules.doors import Standing
 from agent.rules.step import AnyRule, Group, Input, Moment, Order, Step, Tick, Verb
 from agent.settings import Settings
 from drivers.base import (
@@ -118,7 +119,7 @@ class House:
         self.osdp = FakeDevice(DeviceId("osdp-1"), self.trace)
         self.compound = Compound(
             settings,
-            [*extra, *(build_rules(settings, CARDS) if rules is None else rules)],
+            [*extra, *(build_rules(settings, CARDS, lambda _: Standing()) if rules is None else rules)],
             [self.gpio, self.osdp],
             clock,
             record=self.trace.append,

@@ -4,7 +4,7 @@ from agent.rules.doors.access import Access, Calendar, Denial, Verdict
 from agent.rules.doors.lock import GRACE_S, PULSE_S, RENEW_S
 from agent.rules.doors.release import RELOCK_S
 from agent.rules.doors.rule import DoorRule
-from agent.rules.doors.state import DoorState
+from agent.rules.doors.state import DoorState, Standing
 
 __all__ = [
     "GRACE_S",
@@ -16,5 +16,6 @@ __all__ = [
     "Denial",
     "DoorRule",
     "DoorState",
+    "Standing",
     "Verdict",
 ]

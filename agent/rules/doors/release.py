@@ -8,6 +8,7 @@ from math import inf
 
 from agent.events import Kind
 from agent.rules.doors.access import Calendar, Denial
+from agent.rules.doors.state import Standing
 from agent.rules.doors.turn import Turn
 from agent.settings import Relock
 
@@ -28,6 +29,16 @@ def grant(turn: Turn, for_s: float, *, extended: bool = False) -> None:
         extended=extended or (release.extended and release.until_s > turn.now_s),
     )
     turn.assert_lock = True
+
+
+def resume(turn: Turn, standing: Standing) -> None:
+    """Take up at the start what nobody has ended: an alarm that is raised again."""
+    fire = standing.fire and turn.door.fire is not None
+    turn.release = replace(turn.release, fire=fire, lockdown=standing.lockdown)
+    if fire:
+        turn.say(Kind.FIRE_RELEASE, turn.now_s, {"point": turn.door.fire})
+    if standing.lockdown:
+        turn.say(Kind.LOCKDOWN, turn.now_s, {"origin": "restart"})
 
 
 def obstacle(turn: Turn) -> Denial | None:

@@ -2,16 +2,16 @@
 
 Precedence: fire, then a request to exit, then lockdown, the interlock, the schedule, and last a card or an order;
 nothing inhibits egress. The lock's output is on while the door is unlocked. An alarm belongs to one run of the rule:
-started afresh, it raises again what it finds, and a fire latch lives on only while its input stands.
+started afresh, it raises again what it finds, and what `standing` says that nobody has ended.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from agent.events import JsonValue
 from agent.rules.doors import contact, entry, lock, orders, release
 from agent.rules.doors.access import Access, Calendar
-from agent.rules.doors.state import DoorState
+from agent.rules.doors.state import DoorState, Standing
 from agent.rules.doors.turn import Turn, busy_ref, passed_ref, switch
 from agent.rules.passage import Fact
 from agent.rules.step import Group, Input, Moment, Order, Step
@@ -36,6 +36,7 @@ class DoorRule:
     door: Door
     access: Access
     calendar: Calendar
+    standing: Callable[[str], Standing] = lambda _: Standing()
     cameras: frozenset[DeviceId] = frozenset()
     group: Group = Group.DOOR
 
@@ -73,6 +74,7 @@ class DoorRule:
     def start(self, now: Moment) -> Step[DoorState]:
         turn = Turn(self.door, DoorState(busy=True, told_open=True, told_free=True), now)
         turn.assert_lock = True
+        release.resume(turn, self.standing(self.door.id))
         return self._end(turn)
 
     def step(self, state: DoorState, given: Input, now: Moment) -> Step[DoorState]:

@@ -61,6 +61,14 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What of an earlier run still holds, because nobody has ended it."""
+
+    fire: bool = False
+    lockdown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Lock:
     """`on_until_s` is what the relay was told last; None is off."""
 

@@ -5,10 +5,24 @@ from datetime import timedelta
 import pytest
 
 from agent.events import CATALOGUE, Kind
-from agent.rules.doors import PULSE_S, RENEW_S
+from agent.rules.doors import PULSE_S, RENEW_S, DoorRule, Standing
 from agent.rules.step import Verb
 from drivers.base import DeviceId, PointId, Quality, Reading
-from tests.agent.rules.door import DENIED, GRANTED, HELD_S, KNOWN, LOCK, MORNING, NOON, UNLOCK_S, Run, unlock
+from tests.agent.rules.door import (
+    DENIED,
+    GRANTED,
+    HELD_S,
+    KNOWN,
+    LOCK,
+    MORNING,
+    NOON,
+    UNLOCK_S,
+    Cards,
+    Noon,
+    Run,
+    door,
+    unlock,
+)
 
 FIRE = {"fire": "gpio/fire", "fire_reset": "gpio/fire-key"}
 FREE = {"free_access": "working-hours"}
@@ -78,6 +92,43 @@ def test_lockdown_holds_again_after_the_fire() -> None:
     assert not run.is_unlocked()
     run.present(KNOWN)
     assert run.reason() == "locked_down"
+
+
+def after_a_restart(standing: Standing, **changes: object) -> Run:
+    run = Run(DoorRule(door(**changes), Cards(), Noon(), lambda _: standing))
+    run.contact(False)
+    run.rex(False)
+    return run
+
+
+def test_no_restart_ends_a_fire_release_whose_input_has_cleared() -> None:
+    run = after_a_restart(Standing(fire=True), fire="gpio/fire", fire_reset="gpio/fire-key")
+    kinds, _ = run.take()
+    assert Kind.FIRE_RELEASE in kinds
+    run.fire(False)
+    run.wait(400)
+    assert run.is_unlocked()
+    run.read("gpio/fire-key", True)
+    assert not run.is_unlocked()
+    assert run.take()[0] == [Kind.FIRE_RELEASE_RESTORED]
+
+
+def test_a_fire_release_that_nothing_could_end_is_not_taken_up() -> None:
+    assert not after_a_restart(Standing(fire=True)).is_unlocked()
+
+
+def test_no_restart_ends_a_lockdown() -> None:
+    run = after_a_restart(Standing(lockdown=True))
+    assert Kind.LOCKDOWN in run.take()[0]
+    run.present(KNOWN)
+    assert not run.is_unlocked()
+    run.rex(True)
+    assert run.is_unlocked()
+    run.rex(False)
+    run.wait(30)
+    run.order(Verb.END_LOCKDOWN)
+    run.present(KNOWN)
+    assert run.is_unlocked()
 
 
 def test_a_door_open_in_a_fire_is_not_held_until_the_fire_is_over() -> None:
