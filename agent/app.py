@@ -32,6 +32,7 @@ from agent.schedules import Schedules
 from agent.settings import DeviceConfig, GpioChip, ModbusBus, OsdpBus, Settings, WiegandBus
 from agent.status import StatusServer
 from agent.supervisor import Supervisor
+from agent.telemetry import COMMIT_EVERY_S
 from agent.timekeeper import Timekeeper, boot_id
 from agent.uplink import Trouble, TroubleCode, Uplink
 from agent.vision.client import VisionClient
@@ -164,6 +165,7 @@ class Agent:
             max_entries=settings.storage.max_entries,
             alarm_reserve_bytes=settings.storage.alarm_reserve_mb * _MB,
             media_bytes=settings.storage.media_mb * _MB,
+            telemetry_wait_s=COMMIT_EVERY_S,
         )
         journal = Journal.start(settings.storage.folder, limits, clock, recorder.bodies)
         return cls(settings, clock, journal, recorder, boot)

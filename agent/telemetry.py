@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 
 from drivers.base import Card, Keys, PointRef, Quality, Reading, Value
 
+COMMIT_EVERY_S = 5.0
+"""Readings wait so long for a commit that they share: an SD card must last. A power cut takes no more of them."""
+
 
 @dataclass(slots=True)
 class Thinning:

@@ -218,3 +218,29 @@ asyncio.run(Journal.open(Path({str(tmp_path)!r}), Limits(), SystemClock()))
 def test_sqlalchemy_is_loaded_only_when_a_journal_opens() -> None:
     code = "import sys, agent.journal; sys.exit('sqlalchemy' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+
+
+async def test_telemetry_waits_for_a_commit_that_it_shares_and_nothing_else_does(tmp_path: Path) -> None:
+    commits: list[list[Lane]] = []
+    clock = ManualClock()
+    journal = await Journal.open(tmp_path, Limits(telemetry_wait_s=5), clock)
+    journal.on_commit(lambda written: commits.append([entry.lane for entry in written]) if written else None)
+    for number in range(3):
+        journal.append_nowait(draft(Lane.TELEMETRY, number))
+    assert await journal.peek(Lane.TELEMETRY, 0, 1) == (), "a question is answered meanwhile"
+    await journal.append(draft(Lane.ALARM))
+    assert commits == [[*[Lane.TELEMETRY] * 3, Lane.ALARM]]
+    for number in range(1000):
+        journal.append_nowait(draft(Lane.TELEMETRY, number))
+    await until(journal, lambda: journal.pending == 0)
+    assert len(commits) == 2, "many wait for nothing"
+    journal.append_nowait(draft(Lane.TELEMETRY))
+    await journal.close()
+    assert commits[2] == [Lane.TELEMETRY], "and the last at the end"
+
+
+async def test_telemetry_is_written_when_its_time_is_up(tmp_path: Path) -> None:
+    async with opened(tmp_path, Limits(telemetry_wait_s=0.05)) as journal:
+        journal.append_nowait(draft(Lane.TELEMETRY))
+        await until(journal, lambda: journal.pending == 0)
+        assert journal.lanes[Lane.TELEMETRY].last == 1

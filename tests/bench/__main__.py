@@ -5,13 +5,14 @@ import asyncio
 import platform
 import sys
 
-from tests.bench import backlog, credentials, delivery, doors, fuzz, osdp, processes, wiegand
+from tests.bench import backlog, credentials, delivery, doors, fuzz, osdp, processes, wear, wiegand
 from tests.bench.table import HEAD
 
 PARTS = {
     "credentials": credentials.rows,
     "delivery": delivery.rows,
     "backlog": backlog.rows,
+    "wear": wear.rows,
     "processes": processes.rows,
     "osdp": osdp.rows,
     "doors": doors.rows,

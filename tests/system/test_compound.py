@@ -41,6 +41,7 @@ async def test_killed_agent_comes_back_with_every_event(doors_only: Settings, fo
 
 async def test_sigterm_ends_in_order_with_outputs_safe(doors_only: Settings, folder: Path) -> None:
     async with compound(doors_only, folder) as running:
+        await running.centre.wait_for(lambda event: event.kind == "agent.started", timeout_s=30)
         running.present_card("reader-north", "resident")
         await running.lock_is("north-gate", unlocked=True)
         begun = SystemClock().mono_s()

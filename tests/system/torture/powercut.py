@@ -40,9 +40,13 @@ class PowerCut:
             subprocess.run(["umount", self.mounted], check=True)
 
     def cut(self) -> None:
-        """From now on every access fails, and what was not synchronised is gone at the next mount."""
-        folder = os.open(self.mounted, os.O_RDONLY)
-        try:
-            fcntl.ioctl(folder, _SHUTDOWN, struct.pack("I", _NO_LOG_FLUSH))
-        finally:
-            os.close(folder)
+        cut_power(self.mounted)
+
+
+def cut_power(mounted: Path) -> None:
+    """From now on every access fails, and what was not synchronised is gone at the next mount."""
+    folder = os.open(mounted, os.O_RDONLY)
+    try:
+        fcntl.ioctl(folder, _SHUTDOWN, struct.pack("I", _NO_LOG_FLUSH))
+    finally:
+        os.close(folder)

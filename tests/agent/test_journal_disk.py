@@ -1,0 +1,163 @@
+"""Real disks that are read-only, turn so, fail and come back under the journal; and a large file that is damaged."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.events import Lane
+from agent.journal import Journal, Limits, Origin, Storing, opening
+from agent.journal.database import DamagedError
+from agent.journal.proof import prove
+from drivers.base import SystemClock
+from tests.conftest import need
+from tests.journal import draft, everything, opened, until
+from tests.system.torture.powercut import cut_power
+
+FILE = "journal.db"
+
+
+def mount(*how: str | Path) -> bool:
+    return subprocess.run(["mount", *how], check=False, capture_output=True).returncode == 0
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """Where a disk is to be mounted, once or several times."""
+    need(os.geteuid() == 0 and shutil.which("mkfs.ext4"), "root, to mount a small disk")
+    where = tmp_path / "disk"
+    where.mkdir()
+    yield where
+    while where.is_mount():
+        subprocess.run(["umount", "--lazy", where], check=True)
+
+
+@pytest.fixture
+def image(tmp_path: Path, folder: Path) -> Path:
+    """An ext4 image, mounted at `folder`."""
+    file = tmp_path / "disk.img"
+    with file.open("wb") as made:
+        made.truncate(8 << 20)
+    subprocess.run(["mkfs.ext4", "-q", file], check=True)
+    if not mount("-o", "loop,errors=remount-ro", file, folder):
+        pytest.skip("no loop device here")
+    return file
+
+
+async def is_failing(journal: Journal) -> None:
+    await until(journal, lambda: journal.health.state is Storing.FAILING)
+    assert journal.health.hint
+
+
+async def is_well(journal: Journal) -> None:
+    await until(journal, lambda: journal.pending == 0 and journal.health.state is Storing.OK)
+
+
+async def test_on_a_disk_that_is_read_only_events_wait_in_memory_until_it_is_not(folder: Path) -> None:
+    need(mount("-t", "tmpfs", "-o", "size=4m,ro", "tmpfs", folder), "the right to mount a small disk")
+    journal = Journal.start(folder / "journal", Limits(), SystemClock())
+    try:
+        for number in range(3):
+            journal.append_nowait(draft(Lane.ALARM, number))
+        await is_failing(journal)
+        assert "Read-only file system" in journal.health.reason
+        assert "read-only" in journal.health.hint
+        assert journal.pending == 3
+        assert mount("-o", "remount,rw", folder)
+        await is_well(journal)
+        assert [entry.body for entry in await everything(journal, Lane.ALARM)] == [
+            draft(Lane.ALARM, number).body for number in range(3)
+        ]
+    finally:
+        await journal.close()
+
+
+@pytest.mark.usefixtures("image")
+async def test_a_disk_that_turns_read_only_is_a_loud_fault_and_the_journal_goes_on_in_memory(folder: Path) -> None:
+    """As a worn SD card does: the kernel finds the file system damaged."""
+    async with opened(folder) as journal:
+        entry = await journal.append(draft(Lane.ALARM, 1))
+        (device,) = [line.split()[0] for line in Path("/proc/mounts").read_text().splitlines() if str(folder) in line]
+        trigger = Path("/sys/fs/ext4") / Path(device).name / "trigger_fs_error"
+        if not os.access(trigger, os.W_OK):
+            pytest.skip("this kernel makes no faults of ext4 on purpose")
+        trigger.write_text("worn")
+        for number in (2, 3):
+            journal.append_nowait(draft(Lane.ALARM, number))
+        await is_failing(journal)
+        assert journal.pending == 2
+        assert await journal.peek(Lane.ALARM, 0, 10) == (entry,), "what was written is still delivered"
+        confirming = asyncio.create_task(journal.confirm(Lane.ALARM, 1, entry.digest))
+        assert await journal.peek(Lane.ALARM, 0, 10) == (entry,)
+        assert not confirming.done(), "a receipt waits too"
+        confirming.cancel()
+    assert journal.health.refused == 2, "and what is lost by ending it now is counted"
+
+
+@pytest.mark.parametrize("older", [False, True])
+async def test_a_disk_that_fails_and_comes_back_is_opened_anew(folder: Path, image: Path, *, older: bool) -> None:
+    """Where it comes back in an older state, what we have said under this epoch must not be said again."""
+    async with opened(folder) as journal:
+        epoch = journal.epoch
+        await journal.append(draft(Lane.ALARM, 1))
+        before = shutil.copy(image, image.with_name("before.img"))
+        await journal.append(draft(Lane.ALARM, 2))
+        cut_power(folder)
+        after = shutil.copy(image, image.with_name("after.img"))
+        journal.append_nowait(draft(Lane.ALARM, 3))
+        await is_failing(journal)
+        subprocess.run(["umount", "--lazy", folder], check=True)
+        assert mount("-o", "loop", before if older else after, folder)
+        await is_well(journal)
+        if older:
+            await until(journal, lambda: journal.epoch != epoch)
+        bodies = [entry.body for entry in await everything(journal, Lane.ALARM)]
+        assert bodies == [draft(Lane.ALARM, number).body for number in ((1, 3) if older else (1, 2, 3))]
+        assert (journal.epoch == epoch) is not older
+    assert not prove(folder / FILE).flaws
+
+
+# ---------------------------------------------------------------- a file too large to be checked before the start
+
+
+@pytest.fixture
+async def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A journal that passes for a large one, whose process was killed."""
+    async with opened(tmp_path) as journal:
+        for number in range(500):
+            journal.append_nowait(draft(Lane.ACCESS, number, size=500))
+        await journal.append(draft(Lane.ALARM))
+    monkeypatch.setattr(opening, "CHECKED_AT_ONCE", 0)
+    (tmp_path / "journal.lock").write_bytes(b"open\n")
+    return tmp_path
+
+
+async def test_a_large_file_is_checked_beside_the_journal_that_runs(
+    large: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        async with opened(large) as journal:
+            entry = await journal.append(draft(Lane.ALARM))
+            while "the whole file is sound" not in caplog.text:
+                await journal.append(draft(Lane.ALARM))
+            assert journal.birth.origin is Origin.CONTINUED
+            assert entry.sequence == 2
+    assert (large / "journal.lock").read_bytes() == b"closed\n"
+
+
+async def test_damage_found_beside_the_running_journal_ends_it_and_the_file_is_set_aside(large: Path) -> None:
+    with (large / FILE).open("r+b") as file:
+        file.seek(4096 * 40)
+        file.write(b"\xa5" * 4096)
+    journal = await Journal.open(large, Limits(), SystemClock())
+    epoch = journal.epoch
+    with pytest.raises(DamagedError):
+        await journal.run_until_failed()
+    await journal.close()
+    async with opened(large) as journal:
+        assert (journal.birth.origin, journal.epoch == epoch) == (Origin.AFTER_CORRUPTION, False)
+        assert (large / journal.birth.set_aside).exists()
