@@ -65,6 +65,7 @@ class GatewayBook:
     lanes: dict[tuple[str, Lane], LaneBook] = field(default_factory=dict)
     stuck: dict[tuple[str, Lane], tuple[int, float]] = field(default_factory=dict)
     """For each lane with a gap: where it stands, and since when."""
+    pictures: dict[str, bytes] = field(default_factory=dict)
     receipt_s: float = 0.0
     owes: set[str] = field(default_factory=set)
     """Epochs of which something was heard since their last receipt: a copied gateway lives in another one."""
@@ -133,6 +134,8 @@ class Registry:
                 case ["device", device]:
                     message = gateway.devices[device] = DeviceMessage.model_validate_json(payload)
                     self.on_news(f"{name} {device}: {message.state} {message.reason}")
+                case ["media", picture]:
+                    gateway.pictures[picture] = payload
                 case ["event", lane, _]:
                     return self._event(name, gateway, Lane(lane), payload, now)
                 case ["reply", _]:

@@ -190,6 +190,8 @@ class Centre(Confined):
     window: Annotated[int, Field(ge=5, le=100)] = 50
     """Messages in flight at once; two of them are kept for alarms."""
     keepalive_s: Annotated[int, Field(ge=5, le=600)] = 30
+    media_kbit_s: Annotated[int, Field(ge=16, le=100_000)] = 512
+    """Pictures take no more of the line than this."""
     heartbeat_s: Annotated[float, Field(ge=5, le=3600)] = 60.0
 
 

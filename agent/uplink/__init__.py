@@ -1,7 +1,8 @@
 from agent.uplink.dial import Cause, LinkDownError, Target
+from agent.uplink.link import LinkPhase, LinkState
 from agent.uplink.receipts import Trouble, TroubleCode
 from agent.uplink.session import Session
-from agent.uplink.uplink import LinkPhase, LinkState, Uplink
+from agent.uplink.uplink import Uplink
 
 __all__ = [
     "Cause",

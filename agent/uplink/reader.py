@@ -12,6 +12,7 @@ from agent.contract import event_body, tombstone, wall_time
 from agent.events import Lane
 from agent.journal import Draft, Entry, Journal
 from agent.journal.database import StorageError
+from agent.uplink.media import Media
 from agent.uplink.policy import Mark
 from agent.uplink.requests import Requests
 from agent.uplink.schedule import Schedule
@@ -36,12 +37,14 @@ class Reader:
         gateway: str,
         boot: str,
         wake: asyncio.Event,
+        media: Media,
     ) -> None:
         self._schedule = schedule
         self._journal = journal
         self._clock = clock
         self._boot = boot
         self._wake = wake
+        self._media = media
         self._need = asyncio.Event()
         self._requests = Requests(gateway, schedule, journal, clock)
         self.replies = self._requests.replies
@@ -83,7 +86,7 @@ class Reader:
         while True:
             self._need.clear()
             try:
-                found = await self._next() or await self._declare() or await self._again()
+                found = await self._next() or await self._declare() or await self._again() or await self._picture()
             except StorageError as error:
                 _log.warning("the journal cannot be read: %s", error)
                 await self._clock.sleep(RETRY_S)
@@ -128,6 +131,12 @@ class Reader:
             body = event_body(event, boot=self._boot, at=at, name=None, grid=None)
             self._journal.append_nowait(Draft(event.info.lane, event.kind, body))
         return True
+
+    async def _picture(self) -> bool:
+        found = await self._media.fetch()
+        if found:
+            self._wake.set()
+        return found
 
     async def _again(self) -> bool:
         found = await self._requests.serve()

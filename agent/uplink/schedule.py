@@ -76,12 +76,20 @@ class _Queue:
 
 
 class Schedule:
-    """`set_aside` holds messages that must not be sent (see `policy.Suspects`)."""
+    """`set_aside` holds messages that must not be sent (see `policy.Suspects`); `may_go` says of a media entry whether
+    its picture has gone before it.
+    """
 
-    def __init__(self, window: int, set_aside: AbstractSet[Mark] = frozenset()) -> None:
+    def __init__(
+        self,
+        window: int,
+        set_aside: AbstractSet[Mark] = frozenset(),
+        may_go: Callable[[Entry], bool] = lambda _: True,
+    ) -> None:
         self._wanted_window = window
         self._window = window
         self._set_aside = set_aside
+        self._may_go = may_go
         self._queues: Mapping[Lane, _Queue] = {lane: _Queue(lane) for lane in Lane}
         self._flights: dict[int, Flight | None] = {}
         self._bulk = 0
@@ -227,6 +235,12 @@ class Schedule:
             upto = flights.popleft().last
         return upto
 
+    def next_media(self, now: float) -> Entry | None:
+        """The entry whose picture is to be sent next."""
+        queue = self._queues[Lane.MEDIA]
+        waiting = queue.again or queue.ready
+        return waiting[0] if waiting and queue.hold_until <= now else None
+
     def idle(self, last: Callable[[Lane], int]) -> bool:
         """Whether everything committed has been sent and acknowledged."""
         waiting = any(queue.fetched < last(lane) or queue.ready for lane, queue in self._queues.items())
@@ -260,6 +274,8 @@ class Schedule:
     def _sendable(self, queue: _Queue, now: float, hurry: bool) -> bool:
         if not (queue.ready or queue.again) or queue.hold_until > now:
             return False
+        if queue.lane is Lane.MEDIA:
+            return self._may_go((queue.again or queue.ready)[0])
         if queue.lane is not Lane.TELEMETRY or hurry or queue.again:
             return True
         return queue.ready_bytes >= BATCH_BYTES or now - queue.waiting_since >= LINGER_S

@@ -138,9 +138,13 @@ class Session:
         self.receive_maximum = connack.receive_maximum
         self.maximum_packet = connack.maximum_packet
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int:
-        """Queue a QoS 1 message for the next `flush`; its PUBACK carries the number returned."""
-        return self._client.publish(topic, payload, qos=1, retain=retain).mid
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False, expiry_s: int | None = None) -> int:
+        """Queue a QoS 1 message for the next `flush`; its PUBACK carries the number returned.
+
+        `expiry_s` is for what is worse late than never (commands); MQTT 3.1.1 does not know it.
+        """
+        expires = None if expiry_s is None or self.version is not Protocol.MQTT5 else _expiry(expiry_s)
+        return self._client.publish(topic, payload, qos=1, retain=retain, properties=expires).mid
 
     def subscribe(self, topics: Sequence[str]) -> None:
         self._client.subscribe([(topic, 1) for topic in topics])
@@ -313,6 +317,15 @@ class Session:
             loop.remove_reader(fd)
             loop.remove_writer(fd)
         self._writing = False
+
+
+def _expiry(seconds: int) -> "Properties":
+    from paho.mqtt.packettypes import PacketTypes
+    from paho.mqtt.properties import Properties
+
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho leaves it untyped
+    properties.MessageExpiryInterval = seconds
+    return properties
 
 
 def _later(_client: "Client", _data: object, _sock: object) -> None:

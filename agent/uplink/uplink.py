@@ -10,8 +10,7 @@ import logging
 import random
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from enum import StrEnum
+from functools import cache
 from typing import Final
 
 from agent.contract import MAX_MESSAGE_BYTES, Online, Presence, Topics, batch_payload, event_payload
@@ -20,10 +19,12 @@ from agent.journal import Birth, Journal
 from agent.settings import Centre, Confirm, Protocol
 from agent.uplink.dial import Cause, LinkDownError
 from agent.uplink.dialler import Dialler
+from agent.uplink.link import LinkPhase, LinkState
+from agent.uplink.media import Media, Open, no_picture
 from agent.uplink.policy import OF_THE_MESSAGE, Jitter, Mark, Refusals, Suspects
 from agent.uplink.reader import Reader
 from agent.uplink.receipts import Receipts, Trouble, TroubleCode
-from agent.uplink.schedule import Flight, Parcel, Schedule
+from agent.uplink.schedule import BATCH_BYTES, Flight, Parcel, Schedule
 from agent.uplink.session import Acked, Closed, Message, Session, Subscribed
 from drivers.base import Clock
 
@@ -31,6 +32,8 @@ _log = logging.getLogger(__name__)
 
 PROGRESS_S: Final = 5.0
 """Something is in flight and nothing has been acknowledged for so long: the link is a black hole."""
+SLOWEST_BYTES_S: Final = 4096
+"""A line this slow is still waited for while it carries a large message."""
 PROMPT_S: Final = 2.0
 """A close so soon after a message may be its fault."""
 PROVEN_S: Final = 10.0
@@ -41,23 +44,6 @@ TICK_S: Final = 1.0
 STOP_S: Final = 2.0
 REMIND_S: Final = 3.0
 """Unconfirmed for so long after the last sending: the centre is reminded of what there is."""
-
-
-class LinkPhase(StrEnum):
-    CONNECTING = "connecting"
-    UP = "up"
-    LIMITED = "limited"  # up, and the broker refuses some of our messages
-    DOWN = "down"
-
-
-@dataclass(frozen=True, slots=True)
-class LinkState:
-    """`protocol` is the version of MQTT in use; `reason` and `hint` say why it is not simply up."""
-
-    phase: LinkPhase
-    reason: str = ""
-    hint: str = ""
-    protocol: Protocol | None = None
 
 
 class Uplink:
@@ -74,6 +60,7 @@ class Uplink:
         status: Callable[[], bytes],
         on_link: Callable[[LinkState], None] = lambda _: None,
         on_trouble: Callable[[Trouble], None] = lambda _: None,
+        picture: Open = no_picture,
         jitter: Jitter = random.uniform,
     ) -> None:
         self.link = self._normal = LinkState(LinkPhase.CONNECTING)
@@ -87,7 +74,8 @@ class Uplink:
         self._on_link = on_link
         self._on_trouble = on_trouble
         self._suspects = Suspects()
-        self._schedule = Schedule(centre.window, self._suspects.aside)
+        self._media = Media(centre.media_kbit_s, picture, lambda name: topics.up(f"media/{name}"), on_trouble)
+        self._schedule = Schedule(centre.window, self._suspects.aside, self._media.may_go)
         self._receipts = Receipts(self._gateway, journal, clock, on_trouble)
         self._refusals = Refusals()
         self._states: dict[str, bytes] = {}
@@ -95,13 +83,12 @@ class Uplink:
         self._told: dict[Lane, int] = {}
         self._wake = asyncio.Event()
         self._dialler = Dialler(centre, self._gateway, clock, self._wake, on_trouble, jitter)
-        self._reader = Reader(self._schedule, journal, clock, self._gateway, boot, self._wake)
+        self._reader = Reader(self._schedule, journal, clock, self._gateway, boot, self._wake, self._media)
         self._link_task: asyncio.Task[None] | None = None
         self._dialling = self._serving = False
         self._stop_by: float | None = None
-        self._progress_s = self._up_s = 0.0
-        self._sent_s = 0.0
-        self._topic_cache: dict[tuple[Lane, str], str] = {}
+        self._progress_s = self._up_s = self._sent_s = self._patient_s = 0.0
+        self._topic = cache(topics.event)
 
     async def run(self) -> None:
         """Until `stop`, or until cancelled: then the broker says offline by the will."""
@@ -165,6 +152,7 @@ class Uplink:
                 self._dialling = self._serving = False
                 if session is not None:
                     session.abort()
+                self._media.lost()
                 self._rewind()
             if self._stop_by is None:
                 await self._clock.sleep(wait_s)
@@ -201,7 +189,8 @@ class Uplink:
                 _log.info("uplink: a new link, as %s", reason)
                 session.close()
                 return
-            wait_s = min(TICK_S, self._schedule.wake_s(now) or TICK_S, (self._stop_by or now + TICK_S) - now)
+            waits = (self._schedule.wake_s(now) or TICK_S, self._media.wake_s(now) or TICK_S)
+            wait_s = min(TICK_S, *waits, (self._stop_by or now + TICK_S) - now)
             with suppress(TimeoutError):
                 async with self._clock.timeout(wait_s):
                     await self._wake.wait()
@@ -232,13 +221,12 @@ class Uplink:
         mark = self._suspects.closed(self._schedule.marks, prompt=prompt, accused=accused)
         if mark is not None:
             self._set_aside(mark, f"the broker hangs up on it: {closed.reason}")
-        hint = "trying again"
-        if closed.code == SESSION_TAKEN_OVER:
-            hint = "another client uses this gateway's id: was its SD card copied?"
+        copied = closed.code == SESSION_TAKEN_OVER
+        hint = "another client uses this gateway's id: was its SD card copied?" if copied else "trying again"
         raise LinkDownError(Cause.LOST, f"{self._dialler.target} closed the connection: {closed.reason}", hint=hint)
 
     def _check_progress(self, now: float) -> None:
-        if self._schedule.in_flight and now - self._progress_s >= PROGRESS_S:
+        if self._schedule.in_flight and now >= max(self._progress_s + PROGRESS_S, self._patient_s):
             raise LinkDownError(
                 Cause.SILENT,
                 f"{self._dialler.target} has acknowledged nothing for {PROGRESS_S:.0f} s",
@@ -299,10 +287,20 @@ class Uplink:
         while self._reader.replies and schedule.has_room and not (careful and schedule.in_flight):
             request_id, payload = self._reader.replies.popleft()
             self._send_other(session, self._topics.reply(request_id), payload, now, retain=False)
+        self._send_picture(session, now)
         while parcel := schedule.shared(now, hurry=hurry, careful=careful):
             self._send(session, parcel, now)
         session.flush()
         self._reader.look()
+
+    def _send_picture(self, session: Session, now: float) -> None:
+        media, schedule = self._media, self._schedule
+        if media.next_is(schedule.next_media(now)):
+            self._reader.look()
+        room = schedule.has_room and not (self._suspects.careful and schedule.in_flight)
+        if room and (mid := media.send(session, now)) is not None:
+            self._flew(now, media.size)
+            schedule.sent_other(mid)
 
     def _send(self, session: Session, parcel: Parcel, now: float) -> None:
         lane, entries, again = parcel
@@ -316,7 +314,7 @@ class Uplink:
         if len(payload) + len(topic) + 32 > min(session.maximum_packet, MAX_MESSAGE_BYTES):
             self._set_aside(parcel.mark, f"{len(payload)} bytes are more than the broker takes")
             return
-        self._flew(now)
+        self._flew(now, len(payload))
         self._schedule.sent(session.publish(topic, payload), parcel, len(payload))
         if not again:
             self._journal.hold(lane, last.sequence)
@@ -325,22 +323,20 @@ class Uplink:
         self._flew(now)
         self._schedule.sent_other(session.publish(topic, payload, retain=retain))
 
-    def _flew(self, now: float) -> None:
+    def _flew(self, now: float, size: int = 0) -> None:
+        if size > BATCH_BYTES:
+            self._patient_s = max(now, self._patient_s) + size / SLOWEST_BYTES_S
         self._sent_s = now
         if not self._schedule.in_flight:
             self._progress_s = now
-
-    def _topic(self, lane: Lane, kind: str) -> str:
-        topic = self._topic_cache.get((lane, kind))
-        if topic is None:
-            topic = self._topic_cache[lane, kind] = self._topics.event(lane, kind)
-        return topic
 
     def _acked(self, acked: Acked, now: float) -> None:
         self._progress_s = now
         if now - self._up_s >= PROVEN_S:
             self._dialler.proven()
         flight = self._schedule.acked(acked.mid)
+        if self._media.acked(acked):
+            return
         if acked.code >= 128:
             self._refused(flight, acked)
             return

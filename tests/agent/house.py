@@ -9,6 +9,7 @@ from pathlib import Path
 from agent.contract import LaneStatus, StatusMessage, Topics, event_body, reading_body, uptime
 from agent.events import CATALOGUE, Event, Kind, Lane
 from agent.journal import Draft, Journal, Limits
+from agent.journal.spool import named_in
 from agent.settings import Centre, Gateway, Name
 from agent.uplink import LinkPhase, LinkState, Trouble, Uplink
 from drivers.base import Clock, DeviceId, PointId, Reading, SystemClock
@@ -28,7 +29,11 @@ AT = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 
 class House:
     def __init__(
-        self, journal: Journal, centre: Centre, clock: Clock, on_link: Callable[[LinkState], None] = lambda _: None
+        self,
+        journal: Journal,
+        centre: Centre,
+        clock: Clock,
+        on_link: Callable[[LinkState], None] = lambda _: None,
     ) -> None:
         self.journal = journal
         self.clock = clock
@@ -45,8 +50,14 @@ class House:
             status=self.status,
             on_link=self._on_link,
             on_trouble=self._on_trouble,
+            picture=self._picture,
         )
         journal.on_commit(lambda _: self._changed.set())
+
+    async def _picture(self, body: bytes) -> tuple[str, bytes] | None:
+        name = named_in(body)
+        jpeg = None if name is None else await self.journal.picture(name)
+        return None if name is None or jpeg is None else (name[:16], jpeg)
 
     def status(self) -> bytes:
         lanes = {

@@ -15,7 +15,7 @@ from agent.uplink import LinkPhase, Session, Target, TroubleCode
 from drivers.base import SystemClock
 from simulators.broker import Broker
 from simulators.centre import Centre, Received
-from simulators.network import Line, Network
+from simulators.network import SLOW_BYTES_PER_S, Line, Network
 from tests.agent.house import GATEWAY, TOPICS, House, house
 from tests.clock import ShiftedClock
 from tests.conftest import need
@@ -95,6 +95,22 @@ async def test_a_black_hole_is_found_and_survived(mosquitto: Broker, tmp_path: P
             await network.mend()
             await centre.wait_for(is_a(Kind.SMOKE, "stairwell-1-smoke"), timeout_s=15)
             await made.confirmed()
+
+
+async def test_a_slow_line_is_given_time_for_a_large_message(mosquitto: Broker, tmp_path: Path) -> None:
+    """It takes longer than the time in which a line without a message so large counts as dead."""
+    async with (
+        mosquitto,
+        Network(mosquitto.port) as network,
+        Centre(mosquitto.url, clock=CLOCK) as centre,
+        house(tmp_path / "j", CentreSettings(broker=f"mqtt://127.0.0.1:{network.port}")) as made,
+    ):
+        await made.linked()
+        await network.cut(how=Line.SLOW)
+        made.report(Kind.DOOR_FORCED, "north-gate", note="x" * 7 * SLOW_BYTES_PER_S)
+        await made.confirmed(60)
+        assert LinkPhase.DOWN not in {link.phase for link in made.links}
+        assert centre.proof().duplicates == 0
 
 
 async def test_alarms_overtake_a_backlog_of_readings(broker: Broker, tmp_path: Path) -> None:
