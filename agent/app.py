@@ -18,6 +18,7 @@ from typing import Self, assert_never
 
 from agent.audit import AUDIT_FILE, Anchor, AuditLog
 from agent.board import Board
+from agent.commands import build_commands
 from agent.compound import Compound
 from agent.contract import LaneStatus, StatusMessage, Topics, areas_of, rfc3339, uptime
 from agent.credentials import Cards, TimeFloor
@@ -34,7 +35,7 @@ from agent.status import StatusServer
 from agent.supervisor import Supervisor
 from agent.telemetry import COMMIT_EVERY_S
 from agent.timekeeper import Timekeeper, boot_id
-from agent.uplink import Trouble, TroubleCode, Uplink
+from agent.uplink import Message, Trouble, TroubleCode, Uplink
 from agent.vision.client import VisionClient
 from drivers.base import Clock, ClockTrust, ConfigError, Device, GatehouseError, Reading
 
@@ -125,6 +126,7 @@ class Agent:
             boot,
             status=self._status_message,
             on_trouble=self._trouble,
+            on_command=self._commanded,
         )
         self._board = Board(boot, recorder.units, self._uplink.publish_state)
         self._latches = Latches(settings.storage.folder / "latches", clock)
@@ -153,6 +155,18 @@ class Agent:
         self._timekeeper = Timekeeper(clock, note, lambda: f"{boot}/{journal.epoch}", self._record_durably)
         self._audit = AuditLog(settings.storage.folder / AUDIT_FILE, clock)
         self._anchor = Anchor(self._audit, clock, self._record)
+        self._stop = asyncio.Event()
+        self._commands = build_commands(
+            settings,
+            clock,
+            self._audit,
+            order=self._compound.order,
+            resend=self._uplink.resend,
+            reply=self._uplink.reply,
+            restart=self._restart,
+            say=self._record,
+            on_turn=self._uplink.refresh_status,
+        )
         journal.on_health(self._storing)
 
     @classmethod
@@ -175,7 +189,7 @@ class Agent:
 
     async def run(self, stop: asyncio.Event) -> int:
         """Until `stop` is set (0), or until a part that may not fail has failed (1; 2: it may not run here)."""
-        code = 0
+        code, self._stop = 0, stop
         try:
             async with self._status, asyncio.TaskGroup() as core:
                 compound = core.create_task(self._compound.run(), name="compound")
@@ -188,6 +202,7 @@ class Agent:
                     core.create_task(self._latches.run(), name="latches"),
                     core.create_task(self._anchor.run(), name="audit"),
                     core.create_task(self.pictures.run(), name="pictures"),
+                    core.create_task(self._commands.run(), name="commands"),
                 ]
                 await self._serve_devices(stop)
                 compound.cancel()
@@ -271,6 +286,15 @@ class Agent:
     def _record(self, event: Event) -> None:
         self._latches.note(event)
         self._journal.append_nowait(self._recorder.event(self.pictures.of(event)))
+        self._commands.heard(event)
+
+    def _commanded(self, message: Message) -> None:
+        self._commands.received(message.topic.rpartition("/")[2], message.payload, retained=message.retained)
+
+    def _restart(self) -> None:
+        """End in order; whoever started us does so again."""
+        _log.warning("restarting, as the centre has ordered")
+        self._stop.set()
 
     async def _record_durably(self, event: Event) -> None:
         """What finds no room is given up, as `_record` does."""
@@ -324,6 +348,8 @@ class Agent:
                 for lane, s in self._journal.lanes.items()
             },
             receipt_counter=self._uplink.receipt_counter,
+            challenge=self._commands.challenge,
+            keys=self._commands.trust.version,
         ).payload()
 
     def snapshot(self) -> Mapping[str, JsonValue]:

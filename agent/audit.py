@@ -19,6 +19,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -117,6 +118,14 @@ class AuditLog:
                 yield Record(said["n"], said["at"], said["uptime"], said["who"], said["what"], said["facts"])
             except (ValueError, KeyError, TypeError) as err:
                 raise self._damaged(f"line {number} is no record") from err
+
+    def lines(self, first: int, last: int) -> Iterator[str]:
+        """Records `first` to `last` as they stand there, so that whoever gets them can compute the chain again.
+
+        Raises: AuditError.
+        """
+        for line in islice(self._lines(), first - 1, last):
+            yield line.decode(errors="replace")
 
     # ------------------------------------------------------------ the file
 

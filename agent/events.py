@@ -117,6 +117,10 @@ class Kind(StrEnum):
     AGENT_STARTED = "agent.started"
     AGENT_STOPPED = "agent.stopped"
     CREDENTIALS_CHANGED = "credentials.changed"
+    COMMAND_DONE = "command.done"
+    COMMAND_REFUSED = "command.refused"
+    COMMAND_FORGED = "command.forged"
+    KEYS_CHANGED = "keys.changed"
     CLOCK_OFFSET = "clock.offset"
     AUDIT_ANCHORED = "audit.anchored"
     AUDIT_DAMAGED = "audit.damaged"
@@ -246,6 +250,12 @@ CATALOGUE: Mapping[Kind, KindInfo] = {
     Kind.AGENT_STARTED: KindInfo(Lane.LEDGER, Severity.INFO, "Gateway started", "网关启动"),
     Kind.AGENT_STOPPED: KindInfo(Lane.LEDGER, Severity.INFO, "Gateway stopped", "网关停止"),
     Kind.CREDENTIALS_CHANGED: KindInfo(Lane.LEDGER, Severity.INFO, "Card list changed", "通行名单已更新"),
+    Kind.COMMAND_DONE: KindInfo(Lane.LEDGER, Severity.INFO, "Command of the centre ended", "中心指令执行结果"),
+    Kind.COMMAND_REFUSED: KindInfo(Lane.LEDGER, Severity.MINOR, "Command of the centre refused", "中心指令被拒绝"),
+    Kind.COMMAND_FORGED: KindInfo(
+        Lane.FAULT, Severity.CRITICAL, "Command that nobody vouches for", "来源不可信的指令"
+    ),
+    Kind.KEYS_CHANGED: KindInfo(Lane.LEDGER, Severity.INFO, "Keys of the centre changed", "中心密钥已更新"),
     Kind.CLOCK_OFFSET: KindInfo(Lane.LEDGER, Severity.INFO, "Clock set", "时钟校准"),
     Kind.AUDIT_ANCHORED: KindInfo(Lane.LEDGER, Severity.INFO, "Head of the audit record", "审计记录校验值"),
     Kind.AUDIT_DAMAGED: KindInfo(

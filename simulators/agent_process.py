@@ -87,6 +87,10 @@ class AgentProcess:
     async def kill(self) -> int:
         return await self._end(signal.SIGKILL)
 
+    async def ended(self) -> int:
+        """Wait until it ends by itself; returns the exit code."""
+        return await self._end(None)
+
     def send(self, number: signal.Signals) -> None:
         """Send it and do not wait; `stop` or `kill` takes the end."""
         assert self._child is not None
@@ -105,10 +109,10 @@ class AgentProcess:
         self._notices.bind(str(self._notify))
         return self._notices
 
-    async def _end(self, how: signal.Signals) -> int:
+    async def _end(self, how: signal.Signals | None) -> int:
         assert self._child is not None
         child, self._child = self._child, None
-        if child.returncode is None:
+        if child.returncode is None and how is not None:
             child.send_signal(how)
         try:
             async with asyncio.timeout(STOP_S):

@@ -13,6 +13,8 @@ from types import TracebackType
 from typing import Final, Self
 
 from agent.contract import split_up
+from agent.contract.commands import CommandReply, Verb
+from agent.events import JsonValue
 from agent.settings import Centre as CentreSettings
 from agent.settings import Protocol
 from agent.uplink import Cause, LinkDownError, Session, Target
@@ -20,7 +22,8 @@ from agent.uplink.session import Closed, Message, Subscribed
 from drivers.base import Clock
 from simulators.archive import Archive, Arrived
 from simulators.books import Proof
-from simulators.registry import RECEIPT_EVERY_S, GatewayBook, Received, Registry
+from simulators.office import Office
+from simulators.registry import RECEIPT_EVERY_S, Answer, GatewayBook, Received, Registry
 
 __all__ = ["Centre", "GatewayBook", "Proof", "Received"]
 
@@ -50,8 +53,9 @@ class Centre:
     """A context manager; the link to the broker is kept up by itself.
 
     `on_received` is told of each new event, `on_remembered` of those of an earlier life, `on_news` of presence, devices
-    and gaps in words. `judge` may reject an event by a reason. With `receipts=False` it only listens, as the centres of
-    the other levels do; `below` is the part of the city it listens to, `610200/610202`.
+    and gaps in words. `judge` may reject an event by a reason. With an `office` it gives orders, and its key set to
+    gateways that have not got it. With `receipts=False` it only listens, as the centres of the other levels do; `below`
+    is the part of the city it listens to, `610200/610202`.
 
     With an `archive` it survives its own death: what a receipt speaks of is on disk before the receipt is sent. Where
     `collectors` in other processes fill the archive, this one enters it into the books and answers.
@@ -71,11 +75,14 @@ class Centre:
         client_id: str = "centre",
         archive: Archive | None = None,
         collectors: bool = False,
+        office: Office | None = None,
     ) -> None:
         self.on_received: Callable[[Received], None] = lambda _: None
         self.on_remembered: Callable[[Received], None] = lambda _: None
         self.received: deque[Received] = deque(maxlen=100_000)
-        self._registry = Registry()
+        self._office = office
+        self._outbox: deque[Answer] = deque()
+        self._registry = Registry(office)
         self._registry.on_received = self._store
         self._target = Target.of(CentreSettings(broker=broker, ca_file=ca_file, cert_file=cert_file, key_file=key_file))
         self._clock = clock
@@ -172,12 +179,28 @@ class Centre:
                 finally:
                     self._waiters.discard(waiter)
 
+    async def order(
+        self, gateway: str, verb: Verb, args: Mapping[str, JsonValue], *, order_id: str = "", timeout_s: float = 10.0
+    ) -> CommandReply:
+        """Give an order with the challenge of the gateway's status, and wait for the answer. Raises: TimeoutError."""
+        book = self.gateways[gateway]
+        found, answer = self._registry.order(gateway, verb, args, order_id)
+        book.replies.pop(found, None)
+        self.publish(answer)
+        await self.wait_until(lambda: found in book.replies, timeout_s=timeout_s)
+        return book.replies[found]
+
+    def publish(self, answer: Answer) -> None:
+        """Anything at all, as whoever may write to the broker can."""
+        self._outbox.append(answer)
+        self._wake.set()
+
     def proof(self) -> Proof:
         return self._registry.proof()
 
     def lose_database(self) -> None:
         """Everything it knew is lost, its count of receipts too; it reconnects, and asks from the first entry on."""
-        lost, self._registry = self._registry, Registry()
+        lost, self._registry = self._registry, Registry(self._office)
         self._registry.on_received, self._registry.on_news = self._store, lost.on_news
         self._registry.judge = lost.judge
         self._lost = True
@@ -223,6 +246,9 @@ class Centre:
                 self._enter(self._archive, events)
             if self._receipts:
                 self._answer(session, now)
+            while self._outbox:
+                answer = self._outbox.popleft()
+                session.publish(answer.topic, answer.payload, retain=answer.retain)
             session.tick()
             for waiter in self._waiters:
                 if not waiter.done():
@@ -233,7 +259,7 @@ class Centre:
                     await self._wake.wait()
 
     def _answer(self, session: Session, now: float) -> None:
-        answers = [*self._registry.receipts(now), *self._registry.requests(now)]
+        answers = [*self._registry.receipts(now), *self._registry.requests(now), *self._registry.key_sets()]
         if self._archive is not None:
             counters = {name: gateway.counter for name, gateway in self._registry.gateways.items()}
             if counters != self._counted:

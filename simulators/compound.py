@@ -32,6 +32,7 @@ from simulators.gpio_lines import SimGpioLines
 from simulators.mjpeg import SimCamera
 from simulators.modbus_sensors import SimModbusBus
 from simulators.network import Network
+from simulators.office import Office
 from simulators.osdp_reader import SimOsdpBus
 from simulators.scenario import ScenarioCard
 from simulators.wiegand_reader import SimWiegandReader
@@ -72,6 +73,8 @@ class SimCompound:
         self._protocol = protocol
         self._mistakes = mistakes
         self._faulty = frozenset(faulty)
+        self.office = Office()
+        """The centre's keys; the compound's file pins its roots."""
         self._stack = AsyncExitStack()
         self.broker = broker(folder)
         self.osdp: dict[str, SimOsdpBus] = {}
@@ -92,7 +95,7 @@ class SimCompound:
             await stack.enter_async_context(self.broker)
             self.network = await stack.enter_async_context(Network(self.broker.port))
             self.centre = await stack.enter_async_context(
-                Centre(self.broker.url, clock=self._clock, protocol=self._protocol)
+                Centre(self.broker.url, clock=self._clock, protocol=self._protocol, office=self.office)
             )
             self.centre.on_received = self._on_received
             devices = [await self._simulate(stack, device) for device in self.settings.devices]
@@ -346,6 +349,8 @@ class SimCompound:
         table["devices"], table["cameras"] = devices, cameras
         table["access"] = {"credentials_file": str(credentials)} if credentials.exists() else {}
         table["centre"] = {"broker": f"mqtt://127.0.0.1:{self.network.port}", "heartbeat_s": 5.0}
+        roots = [str(path) for path in self.office.pin(self._folder / "centre")]
+        table.setdefault("commands", {})["roots"] = roots
         table.setdefault("storage", {})["folder"] = str(self._folder / "state")
         table.setdefault("run", {})["folder"] = str(self._folder / "run")
         self._mistakes(table)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from agent.commands.signing import order
 from agent.contract import (
     DeviceMessage,
     Presence,
@@ -20,8 +21,10 @@ from agent.contract import (
     body_of,
     split_up,
 )
-from agent.events import CATALOGUE, Kind, Lane
+from agent.contract.commands import CommandReply, Verb
+from agent.events import CATALOGUE, JsonValue, Kind, Lane
 from simulators.books import LaneBook, Proof
+from simulators.office import Office
 
 RECEIPT_EVERY_S: Final = 0.05
 GRACE_S: Final = 1.0
@@ -67,10 +70,14 @@ class GatewayBook:
     """For each lane with a gap: where it stands, and since when."""
     pictures: dict[str, bytes] = field(default_factory=dict)
     receipt_s: float = 0.0
+    wants_keys: bool = False
+    """Its status has said that its key set is older than ours."""
     owes: set[str] = field(default_factory=set)
     """Epochs of which something was heard since their last receipt: a copied gateway lives in another one."""
     ended: dict[str, str] = field(default_factory=dict)
     """Epochs whose gateway has begun another, which is named."""
+    replies: dict[str, CommandReply] = field(default_factory=dict)
+    """The last word on each order that was given."""
     began: dict[str, datetime] = field(default_factory=dict)
     """When the uptime of each boot was zero, as the gateway last said."""
 
@@ -95,7 +102,8 @@ class Answer:
 class Registry:
     """`on_received` is told of each new event, `on_news` of everything else in words; `judge` may reject an event."""
 
-    def __init__(self) -> None:
+    def __init__(self, office: Office | None = None) -> None:
+        self._office = office
         self.gateways: dict[str, GatewayBook] = {}
         self._counters: dict[str, int] = {}
         """The highest ever signed for a gateway, also one not heard of yet: retained receipts may come first."""
@@ -138,6 +146,9 @@ class Registry:
                     gateway.pictures[picture] = payload
                 case ["event", lane, _]:
                     return self._event(name, gateway, Lane(lane), payload, now)
+                case ["reply", _] if b'"verb":' in payload:
+                    reply = gateway.replies[suffix.partition("/")[2]] = CommandReply.model_validate_json(payload)
+                    self.on_news(f"{name} {reply.verb}: {reply.outcome} {reply.reason or ''} {reply.message}")
                 case ["reply", _]:
                     self._reply(name, gateway, RequestReply.model_validate_json(payload))
                 case _:
@@ -187,6 +198,24 @@ class Registry:
                         request = Request(id=number, epoch=epoch, lane=lane, first=first, last=last)
                         yield Answer(f"gatehouse/1/down/{gateway.path}/request", request.payload(), retain=False)
 
+    def key_sets(self) -> Iterator[Answer]:
+        """Ours, for each gateway whose status has said that it has an older one."""
+        for gateway in self.gateways.values():
+            if self._office is not None and gateway.wants_keys:
+                gateway.wants_keys = False
+                yield Answer(f"gatehouse/1/down/{gateway.path}/command/keys", self._office.keys(), retain=False)
+
+    def order(self, name: str, verb: Verb, args: Mapping[str, JsonValue], order_id: str = "") -> tuple[str, Answer]:
+        """Its id, and what to publish. Raises: KeyError for a gateway whose status has not been heard."""
+        assert self._office is not None, "a centre without keys gives no orders"
+        gateway = self.gateways[name]
+        if gateway.status is None:
+            raise KeyError(name)
+        found, payload = order(
+            self._office.operator, name, verb, args, challenge=gateway.status.challenge, order_id=order_id
+        )
+        return found, Answer(f"gatehouse/1/down/{gateway.path}/command/{verb}", payload, retain=False)
+
     def owe_all(self) -> None:
         """The broker may have forgotten the retained receipts."""
         for gateway in self.gateways.values():
@@ -212,6 +241,8 @@ class Registry:
 
     def _status(self, gateway: GatewayBook, status: StatusMessage) -> None:
         """It names every lane's last entry, so what never came is missed; and our count, if we have lost it."""
+        if self._office is not None:
+            gateway.wants_keys = status.challenge is not None and status.keys < self._office.version
         gateway.status = status
         gateway.epoch = status.epoch
         gateway.counter = max(gateway.counter, status.receipt_counter)

@@ -152,6 +152,10 @@ class StatusMessage(Document):
     lanes: Mapping[Lane, LaneStatus]
     receipt_counter: Sequence0 = 0
     """The highest that was taken from a receipt since the agent started or the epoch began; a lower one is stale."""
+    challenge: str | None = None
+    """An order that moves something quotes it within two minutes; absent where no order is taken."""
+    keys: Sequence0 = 0
+    """Version of the key set in force; 0 is none: the centre sends its own again."""
 
 
 class PointMessage(Document):

@@ -7,13 +7,30 @@ a line here; `make contract` then writes the documents anew.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Final
 
-from agent.contract import samples
+from agent.contract import samples, signed_samples
+from agent.contract.commands import CommandReply, KeySet, Verb, command_model
 from agent.contract.messages import DeviceMessage, Document, Presence, Receipt, Request, RequestReply, StatusMessage
 from agent.contract.samples import Sample
 from agent.contract.topics import Suffix
 from agent.words import Words
+
+JOSE: Final = "application/jose"
+_ORDERS: Final = {
+    Verb.UNLOCK: Words("unlock a door", "开门"),
+    Verb.LOCK: Words("lock a door", "锁门"),
+    Verb.LOCKDOWN: Words("lock doors down, or end that", "紧急封锁及解除"),
+    Verb.OUTPUT: Words("switch an output", "开关输出"),
+    Verb.SNAPSHOT: Words("take a picture, masked", "抓拍（已遮挡）"),
+    Verb.CREDENTIALS: Words("change the card list, encrypted", "更新通行名单（加密）"),
+    Verb.CONFIGURATION: Words("try another compound file", "试用新配置"),
+    Verb.RESTART: Words("restart the gateway's agent", "重启网关程序"),
+    Verb.RESEND: Words("send entries again", "补发记录"),
+    Verb.HANDLING: Words("how far an event is handled", "事件处置状态"),
+    Verb.AUDIT: Words("fetch records of the audit log", "调取审计记录"),
+}
 
 
 class Direction(StrEnum):
@@ -35,6 +52,12 @@ class MessageType:
     qos: int = 1
     content_type: str = "application/json"
     """Of the payload: `application/jose` where `model` is what a JWS carries."""
+    verb: Verb | None = None
+
+    @property
+    def address(self) -> str:
+        """Below the gateway's path."""
+        return self.suffix if self.verb is None else self.suffix.filled(verb=self.verb)
 
 
 MESSAGES: Final = (
@@ -50,5 +73,16 @@ MESSAGES: Final = (
         Words("The centre has stored everything up to these numbers", "回执：中心已存储至这些序号")),
     MessageType("request", Direction.DOWN, Suffix.REQUEST, False, Request, samples.request,
         Words("The centre asks for entries again", "请求补发")),
+    *(
+        MessageType(f"command-{verb}", Direction.DOWN, Suffix.COMMAND, False, command_model(verb),
+            partial(signed_samples.command, verb), Words(f"An order, signed: {_ORDERS[verb].en}",
+            f"签名指令：{_ORDERS[verb].zh}"), content_type=JOSE, verb=verb)
+        for verb in Verb if verb is not Verb.KEYS
+    ),
+    MessageType("command-keys", Direction.DOWN, Suffix.COMMAND, False, KeySet, signed_samples.keys,
+        Words("The keys of the centre, signed by an offline root", "中心密钥集，由离线根密钥签名"), content_type=JOSE,
+        verb=Verb.KEYS),
+    MessageType("command-reply", Direction.UP, Suffix.REPLY, False, CommandReply, signed_samples.reply,
+        Words("What became of an order", "指令执行结果")),
 )  # fmt: skip
 """Beside these, every kind of `agent.events.CATALOGUE` is a message at `Suffix.EVENT`."""

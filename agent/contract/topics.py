@@ -18,6 +18,7 @@ class Suffix(StrEnum):
     REPLY = "reply/{request}"
     RECEIPT = "receipt"
     REQUEST = "request"
+    COMMAND = "command/{verb}"
 
     def filled(self, **levels: str) -> str:
         return self.value.format(**levels)
@@ -64,6 +65,9 @@ class Topics:
     @property
     def request(self) -> str:
         return self.down(Suffix.REQUEST)
+
+    def command(self, verb: str) -> str:
+        return self.down(Suffix.COMMAND.filled(verb=verb))
 
 
 def split_up(topic: str) -> tuple[str, str, str] | None:

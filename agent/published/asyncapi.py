@@ -5,7 +5,7 @@ from typing import Any, Final, TypeAlias
 
 from agent.contract.messages import VERSION
 from agent.contract.samples import Sample
-from agent.contract.table import MESSAGES, Direction, MessageType
+from agent.contract.table import JOSE, MESSAGES, Direction, MessageType
 from agent.contract.topics import Suffix
 from agent.events import CATALOGUE, Kind
 from agent.published.kinds import Schema, data_schema, envelope_schema, kind_schema, sample
@@ -34,7 +34,7 @@ _ABOUT: Final = (
 def document() -> Node:
     channels, operations = {}, {}
     for message in MESSAGES:
-        channels[message.name] = _channel(message.direction, message.suffix, {message.name: message.name})
+        channels[message.name] = _channel(message.direction, message.address, {message.name: message.name})
         operations[message.name] = _operation(
             message.direction, message.name, retain=message.retain, qos=message.qos, summary=message.words.en
         )
@@ -71,7 +71,7 @@ def _server() -> Node:
     }
 
 
-def _channel(direction: Direction, suffix: Suffix, messages: Mapping[str, str]) -> Node:
+def _channel(direction: Direction, suffix: str, messages: Mapping[str, str]) -> Node:
     path = "/".join(f"{{{level}}}" for level in _PATH)
     levels = (*_PATH, *_levels(suffix))
     return {
@@ -127,7 +127,7 @@ def _example(made: Sample) -> Node:
 
 def _schemas() -> Iterator[tuple[str, Schema]]:
     for message in MESSAGES:
-        schema = described(message.model)
+        schema = described(message.model, closed=message.content_type == JOSE)
         for name, part in schema.pop("$defs", {}).items():
             yield name, _draft7(part)
         yield message.name, _draft7(schema)
@@ -149,5 +149,5 @@ def _draft7(node: Any) -> Any:
     return renamed
 
 
-def _levels(suffix: Suffix) -> tuple[str, ...]:
+def _levels(suffix: str) -> tuple[str, ...]:
     return tuple(part[1:-1] for part in suffix.split("/") if part.startswith("{"))

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+from agent.contract import commands
+from agent.contract.commands import Refusal, Verdict
 from agent.credentials.verdict import Reason
 from agent.events import JsonValue, Kind, Lane
 from agent.journal import Origin
@@ -113,6 +115,14 @@ _PICTURE = (
     ),
     some(_text("reason", "why it was asked for", "抓拍原因", "patrol asks")),
 )
+
+BY_KEY = _text("by", "name and key id of the signer, or unknown", "签名者名称与密钥标识", "值班台 (kPrK…)")
+ORDER_ID = _text("id", "id of the order", "指令编号", "7d1f0e9a-0000-4000-8000-555555555555")
+ORDERED = _text("verb", "what was ordered", "指令", commands.Verb.UNLOCK, _known(commands.Verb))
+OUTCOME = _text("outcome", "what became of it", "结果", Verdict.DONE, _known(Verdict))
+WHY_NOT = _text("reason", "why not", "原因", Refusal.STALE_CHALLENGE, _known(Refusal, Denial))
+SENTENCE = _text("message", "the same in words", "说明", "the challenge is not one of the last two")
+OTHERS = _count("others", "refusals before it that were only counted", "此前仅计数的拒绝次数", 12)
 
 _TROUBLE = (
     _text("code", "what happened", "情形代码", TroubleCode.REJECTED, _known(TroubleCode)),
@@ -241,6 +251,12 @@ SAYS: Final[Mapping[Kind, tuple[Fact, ...]]] = {
     Kind.CREDENTIALS_CHANGED: (
         _count("version", "version of the card list", "名单版本", 12), COUNT, DIGEST,
     ),
+    Kind.COMMAND_DONE: (BY_KEY, ORDER_ID, ORDERED, OUTCOME, some(WHY_NOT), some(SENTENCE)),
+    Kind.COMMAND_REFUSED: (
+        BY_KEY, some(ORDER_ID), some(ORDERED), some(OUTCOME), WHY_NOT, some(SENTENCE), some(OTHERS),
+    ),
+    Kind.COMMAND_FORGED: (BY_KEY, some(ORDERED), WHY_NOT, SENTENCE, some(OTHERS)),
+    Kind.KEYS_CHANGED: (_count("version", "version of the key set", "密钥集版本", 3), COUNT),
     Kind.CLOCK_OFFSET: (
         Fact("began", Shape.TIME, Words("UTC at which this boot's uptime was zero", "本次启动运行时间为零的 UTC 时刻"),
              "2026-03-01T07:28:09.750Z"),

@@ -5,7 +5,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from agent.contract.table import MESSAGES, MessageType
+from agent.contract.table import JOSE, MESSAGES, MessageType
 from agent.events import Kind
 from agent.published.kinds import Schema, data_schema, envelope_schema, kind_schema
 from agent.settings.schema import describe, models_within
@@ -20,7 +20,7 @@ def files() -> Mapping[str, Schema]:
 
 
 def document_schema(message: MessageType) -> Schema:
-    schema = described(message.model)
+    schema = described(message.model, closed=message.content_type == JOSE)
     return {"$schema": DIALECT, **schema, "title": message.name}
 
 
@@ -38,13 +38,17 @@ def event_schema() -> Schema:
     }
 
 
-def described(model: type[BaseModel]) -> Schema:
-    """The model's schema with the docstrings below its fields; what is not known is left out, never null."""
+def described(model: type[BaseModel], *, closed: bool = False) -> Schema:
+    """The model's schema with the docstrings below its fields; what is not known is left out, never null.
+
+    Where it is `closed`, unknown fields are refused: in orders and key sets.
+    """
     schema: Schema = model.model_json_schema()
     owners = models_within(model)
     for part, owner in [(schema, model), *((part, owners.get(name)) for name, part in schema.get("$defs", {}).items())]:
         part.pop("title", None)
-        part.pop("additionalProperties", None) if part.get("additionalProperties") is False else None
+        if part.get("additionalProperties") is False and not closed:
+            del part["additionalProperties"]
         properties = part.get("properties", {})
         for name, entry in properties.items():
             properties[name] = _never_null(entry)

@@ -8,6 +8,7 @@ from agent.rules.doors import Access, DoorRule, Standing
 from agent.rules.readers import ReaderRule
 from agent.rules.sensors import SensorRule
 from agent.rules.step import AnyRule
+from agent.rules.switches import SwitchRule
 from agent.schedules import Schedules
 from agent.settings import Settings
 from agent.settings.inventory import readers
@@ -26,7 +27,8 @@ def build_rules(settings: Settings, access: Access, standing: Callable[[str], St
     doors = (DoorRule(door, access, calendar, standing) for door in settings.doors)
     sensors = (SensorRule(sensor) for sensor in settings.sensors)
     devices = (DeviceRule(device) for device in device_ids(settings))
-    return (*doors, *_readers(settings), *sensors, *camera_rules(settings, calendar), *devices)
+    switches = (SwitchRule(output) for output in settings.commands.outputs)
+    return (*doors, *_readers(settings), *sensors, *camera_rules(settings, calendar), *devices, *switches)
 
 
 def _readers(settings: Settings) -> tuple[ReaderRule, ...]:

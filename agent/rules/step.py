@@ -37,13 +37,16 @@ class Verb(StrEnum):
     LOCKDOWN = "lockdown"
     END_LOCKDOWN = "end-lockdown"
     RESET_FIRE = "reset-fire"
+    ON = "on"  # an output that belongs to no door
+    OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
     """A person's decision about a door, by the page or a signed command; `origin` says whose.
 
-    `for_s` is for UNLOCK, None the door's own time. `local` is an order given on site.
+    `for_s` is for UNLOCK, None the door's own time, and for ON, None until OFF, where `door` is an output,
+    `device/point`. `local` is an order given on site.
     """
 
     door: str
@@ -83,6 +86,7 @@ class Group(StrEnum):
     PASSAGE = "passage"  # who passes a door, counted by a camera
     VERDICT = "verdict"  # of a camera on a sensor's alarm
     VIEW = "view"  # what keeps a camera from seeing
+    SWITCH = "switch"
     DEVICE = "device"
 
 

@@ -17,6 +17,7 @@ from agent.settings.load import Inspection, inspect, load
 from agent.settings.models import (
     Access,
     Centre,
+    Commands,
     Confirm,
     Day,
     DeviceConfig,
@@ -50,6 +51,7 @@ __all__ = [
     "AreaNames",
     "Camera",
     "Centre",
+    "Commands",
     "Confirm",
     "Day",
     "DeviceConfig",

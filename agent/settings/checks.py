@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
-from agent.settings import calendar, camera_checks, doors, inventory, surroundings, wiring
+from agent.settings import calendar, camera_checks, command_checks, doors, inventory, surroundings, wiring
 from agent.settings.inventory import Nature
 from agent.settings.models import Door, Sensor, Settings
 from agent.settings.problems import Finding, KeyPath
@@ -29,6 +29,7 @@ def problems(settings: Settings) -> Iterator[Finding]:
     yield from calendar.problems(settings)
     yield from doors.problems(settings)
     yield from camera_checks.problems(settings)
+    yield from command_checks.problems(settings)
 
 
 def _ids_once(settings: Settings) -> Iterator[Finding]:

@@ -174,6 +174,8 @@ def _resolved(model: Model, folder: Path) -> Model:
             changed[name] = _resolved(value, folder)
         elif isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
             changed[name] = tuple(_resolved(entry, folder) for entry in value)
+        elif isinstance(value, tuple) and value and isinstance(value[0], Path):
+            changed[name] = tuple(folder / entry for entry in value)
     if isinstance(model, CameraSource):
         if model.source.startswith(_CLIP):
             changed["source"] = _CLIP + str(folder / model.source.removeprefix(_CLIP))

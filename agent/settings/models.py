@@ -221,6 +221,17 @@ class Run(Confined):
     """Sockets of the running agent; on a RAM disk."""
 
 
+class Commands(Confined):
+    """Orders of the centre. Without a root the gateway takes none, and receipts need no signature."""
+
+    roots: Annotated[tuple[Path, ...], Field(max_length=2)] = ()
+    """Public halves of the two offline root keys, made by `gatehouse keys new`; either may sign key sets."""
+    outputs: tuple[str, ...] = ()
+    """Outputs that may be switched by order, `device/point`; none that belongs to a door."""
+    per_minute: Annotated[int, Field(ge=1, le=600)] = 60
+    """Orders of one key within a minute; more are refused."""
+
+
 class Settings(Confined):
     gateway: Gateway
     clock_trust: ClockTrust = ClockTrust.KERNEL
@@ -233,6 +244,7 @@ class Settings(Confined):
     vision: Vision = Vision()
     access: Access = Access()
     centre: Centre
+    commands: Commands = Commands()
     storage: Storage = Storage()
     privacy: Privacy = Privacy()
     run: Run = Run()

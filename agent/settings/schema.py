@@ -3,6 +3,7 @@
 import ast
 import inspect
 import json
+import sys
 from typing import Any
 
 from pydantic import BaseModel
@@ -42,6 +43,8 @@ def describe(model: type[BaseModel], properties: dict[str, Any]) -> None:
     for owner in reversed(model.__mro__):
         if not (issubclass(owner, BaseModel) and owner is not BaseModel):
             continue
+        if not hasattr(sys.modules[owner.__module__], owner.__name__):
+            continue  # made at run time: its bases have the words
         body = ast.parse(inspect.getsource(owner)).body[0]
         assert isinstance(body, ast.ClassDef)
         for field, text in zip(body.body, body.body[1:], strict=False):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from agent.settings import command_checks
 from agent.settings.models import Confirm, Protocol, Settings
 from agent.settings.problems import Finding
 from agent.settings.surroundings import is_plain_loopback
@@ -16,6 +17,7 @@ def weaknesses(settings: Settings) -> Iterator[Finding]:
     yield from _readers(settings)
     yield from _doors(settings)
     yield from _centre(settings)
+    yield from command_checks.weaknesses(settings)
     if settings.clock_trust is ClockTrust.ALWAYS:
         yield Finding(
             ("clock_trust",),

@@ -1,7 +1,7 @@
 from agent.uplink.dial import Cause, LinkDownError, Target
 from agent.uplink.link import LinkPhase, LinkState
 from agent.uplink.receipts import Trouble, TroubleCode
-from agent.uplink.session import Session
+from agent.uplink.session import Message, Session
 from agent.uplink.uplink import Uplink
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "LinkDownError",
     "LinkPhase",
     "LinkState",
+    "Message",
     "Session",
     "Target",
     "Trouble",

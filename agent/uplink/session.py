@@ -41,8 +41,11 @@ class Acked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Message:
+    """`retained`: published so, as far as the broker says; on 3.1.1 only when it was left from earlier."""
+
     topic: str
     payload: bytes
+    retained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +150,13 @@ class Session:
         return self._client.publish(topic, payload, qos=1, retain=retain, properties=expires).mid
 
     def subscribe(self, topics: Sequence[str]) -> None:
-        self._client.subscribe([(topic, 1) for topic in topics])
+        """On MQTT 5 the broker tells of each message whether it was published as a retained one."""
+        from paho.mqtt.subscribeoptions import SubscribeOptions
+
+        if self.version is Protocol.MQTT5:
+            self._client.subscribe([(topic, SubscribeOptions(qos=1, retainAsPublished=True)) for topic in topics])
+        else:
+            self._client.subscribe([(topic, 1) for topic in topics])
 
     def take(self) -> Sequence[Happening]:
         """Everything that has happened since the last call."""
@@ -303,7 +312,7 @@ class Session:
         self._push(Acked(mid, value, str(code) if value else ""))
 
     def _on_message(self, _client: "Client", _data: object, message: "MQTTMessage") -> None:
-        self._push(Message(message.topic, bytes(message.payload)))
+        self._push(Message(message.topic, bytes(message.payload), message.retain))
 
     def _on_subscribe(
         self, _client: "Client", _data: object, _mid: int, codes: "list[ReasonCode]", _more: "Properties"

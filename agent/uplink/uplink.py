@@ -62,6 +62,7 @@ class Uplink:
         on_trouble: Callable[[Trouble], None] = lambda _: None,
         picture: Open = no_picture,
         jitter: Jitter = random.uniform,
+        on_command: Callable[[Message], None] = lambda _: None,
     ) -> None:
         self.link = self._normal = LinkState(LinkPhase.CONNECTING)
         self._centre = centre
@@ -73,6 +74,7 @@ class Uplink:
         self._status = status
         self._on_link = on_link
         self._on_trouble = on_trouble
+        self._on_command = on_command
         self._suspects = Suspects()
         self._media = Media(centre.media_kbit_s, picture, lambda name: topics.up(f"media/{name}"), on_trouble)
         self._schedule = Schedule(centre.window, self._suspects.aside, self._media.may_go)
@@ -129,6 +131,20 @@ class Uplink:
             self._dirty[suffix] = None
             self._wake.set()
 
+    def refresh_status(self) -> None:
+        """What `status` says has changed."""
+        if self._serving:
+            self._publish_status()
+
+    def reply(self, reply_id: str, payload: bytes) -> None:
+        """At `reply/{id}`, as soon as there is a link; the oldest goes first for want of room."""
+        self._reader.replies.append((reply_id, payload))
+        self._wake.set()
+
+    def resend(self, request: bytes) -> None:
+        """As if the centre had asked by a request."""
+        self._reader.requested(request)
+
     @property
     def receipt_counter(self) -> int:
         """The highest taken from a receipt of this epoch, for `status`."""
@@ -162,7 +178,7 @@ class Uplink:
         self._schedule.connected(session.receive_maximum)
         self._normal = self._up(session)
         self._set_link(self._normal)
-        session.subscribe([self._topics.receipt, self._topics.request])
+        session.subscribe([self._topics.receipt, self._topics.request, self._topics.command("+")])
         now = self._clock.mono_s()
         self._send_other(session, self._topics.presence, self._presence(Online.ONLINE, stopped=False), now)
         self._publish_status()
@@ -206,6 +222,8 @@ class Uplink:
                         self._receipts.received(happening.payload)
                 case Message(topic=self._topics.request):
                     self._reader.requested(happening.payload)
+                case Message():
+                    self._on_command(happening)
                 case Subscribed(refused=refused) if refused:
                     reason = f"the broker refuses the centre's receipts to us: {refused}"
                     hint = "its access list must let this gateway read below gatehouse/1/down/ and its own path"

@@ -21,6 +21,7 @@ class Denial(StrEnum):
     FIRE_INPUT = "fire_input"
     NOT_LOCAL = "not_local"
     BAD_TIME = "bad_time"
+    NO_SWITCH = "no_switch"  # it is a door
 
 
 class Verdict(Protocol):

@@ -40,6 +40,8 @@ def _try(turn: Turn, order: Order) -> Denial | None:
             release.end_lockdown(turn, order.origin)
         case Verb.RESET_FIRE:
             return release.reset_fire(turn, order.origin, turn.now_s) if order.local else Denial.NOT_LOCAL
+        case Verb.ON | Verb.OFF:
+            return Denial.NO_SWITCH
         case _:
             assert_never(order.verb)
     return None

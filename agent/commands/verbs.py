@@ -1,0 +1,152 @@
+"""What each order does. Everything it can reach is given to it as a callable (`Site`); it knows no device."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, assert_never
+
+from agent.audit import AuditError, AuditLog
+from agent.blocking import in_thread
+from agent.commands.asking import Answer, Asking
+from agent.commands.gate import Order
+from agent.contract import Request
+from agent.contract.commands import (
+    AuditArgs,
+    ConfigurationArgs,
+    CredentialsArgs,
+    HandlingArgs,
+    LockArgs,
+    LockdownArgs,
+    OutputArgs,
+    Refusal,
+    ResendArgs,
+    RestartArgs,
+    SnapshotArgs,
+    UnlockArgs,
+    Verdict,
+)
+from agent.events import JsonValue
+from agent.rules.step import Order as RuleOrder
+from agent.rules.step import Verb as RuleVerb
+from drivers.base import Clock
+
+AUDIT_BYTES: Final = 64 * 1024
+"""Records in one answer; who wants more asks again from there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How an order ended. `after` is done once that is on disk and said."""
+
+    outcome: Verdict
+    reason: str | None = None
+    message: str = ""
+    data: Mapping[str, JsonValue] = field(default_factory=dict)
+    after: Callable[[], None] | None = None
+
+
+def refused(refusal: Refusal, message: str) -> Result:
+    return Result(Verdict.REFUSED, refusal.value, message)
+
+
+DONE: Final = Result(Verdict.DONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What orders may reach. `order` puts one before the rules, `resend` takes a Request's payload."""
+
+    doors: tuple[str, ...]
+    outputs: frozenset[str]
+    order: Callable[[RuleOrder], None]
+    resend: Callable[[bytes], None]
+    restart: Callable[[], None]
+    audit: AuditLog
+
+
+class Verbs:
+    def __init__(self, site: Site, clock: Clock) -> None:
+        self._site = site
+        self.asking = Asking(site.order, clock)
+
+    async def carry_out(self, order: Order) -> Result:
+        args = order.args
+        match args:
+            case UnlockArgs():
+                verb = RuleVerb.KEEP_UNLOCKED if args.keep else RuleVerb.UNLOCK
+                return await self._door(order, args.door, verb, args.for_s)
+            case LockArgs():
+                return await self._door(order, args.door, RuleVerb.LOCK)
+            case LockdownArgs():
+                return await self._lockdown(order, args)
+            case OutputArgs():
+                return await self._output(order, args)
+            case ResendArgs():
+                request = Request(
+                    id=f"{order.id}-r", epoch=args.epoch, lane=args.lane, first=args.first, last=args.last
+                )
+                self._site.resend(request.payload())
+                return Result(Verdict.DONE, data={"reply": request.id})
+            case RestartArgs():
+                return Result(Verdict.DONE, message="the gateway restarts", after=self._site.restart)
+            case AuditArgs():
+                return await self._audit(args)
+            case SnapshotArgs():
+                return refused(Refusal.NOT_AVAILABLE, "this gateway takes no pictures")
+            case CredentialsArgs() | ConfigurationArgs() | HandlingArgs():
+                return refused(Refusal.NOT_AVAILABLE, "this version does not know that order yet")
+            case _:
+                assert_never(args)
+
+    async def _door(self, order: Order, door: str, verb: RuleVerb, for_s: float | None = None) -> Result:
+        if door not in self._site.doors:
+            return refused(Refusal.UNKNOWN_TARGET, f"there is no door {door}")
+        return _result(await self._ask(order, door, verb, for_s))
+
+    async def _lockdown(self, order: Order, args: LockdownArgs) -> Result:
+        doors = args.doors or self._site.doors
+        unknown = [door for door in doors if door not in self._site.doors]
+        if unknown or not doors:
+            return refused(Refusal.UNKNOWN_TARGET, f"there is no door {', '.join(unknown)}")
+        verb = RuleVerb.LOCKDOWN if args.on else RuleVerb.END_LOCKDOWN
+        answers = await asyncio.gather(*(self._ask(order, door, verb) for door in dict.fromkeys(doors)))
+        amiss = {door: answer for door, answer in zip(dict.fromkeys(doors), answers, strict=True) if not answer.done}
+        told: dict[str, JsonValue] = {door: answer.reason or Refusal.NO_ANSWER.value for door, answer in amiss.items()}
+        if not amiss:
+            return DONE
+        return Result(Verdict.FAILED, Refusal.NO_ANSWER.value, "some doors did not follow", {"doors": told})
+
+    async def _output(self, order: Order, args: OutputArgs) -> Result:
+        if args.output not in self._site.outputs:
+            return refused(Refusal.UNKNOWN_TARGET, f"{args.output} is not among commands.outputs")
+        return _result(await self._ask(order, args.output, RuleVerb.ON if args.on else RuleVerb.OFF, args.for_s))
+
+    def _ask(self, order: Order, target: str, verb: RuleVerb, for_s: float | None = None) -> Awaitable[Answer]:
+        return self.asking.ask(RuleOrder(target, verb, f"command/{order.id}", for_s))
+
+    async def _audit(self, args: AuditArgs) -> Result:
+        try:
+            lines = await in_thread("commands", lambda: _records(self._site.audit, args.first, args.last))
+        except AuditError as error:
+            return Result(Verdict.FAILED, Refusal.STORAGE.value, str(error))
+        return Result(Verdict.DONE, data={"records": list(lines)})
+
+
+def _result(answer: Answer) -> Result:
+    if answer.done:
+        return DONE
+    if answer.reason is None:
+        return Result(Verdict.UNKNOWN, Refusal.NO_ANSWER.value, "nothing was heard of what it belongs to")
+    return Result(Verdict.REFUSED, answer.reason, "what stands above it does not allow it now")
+
+
+def _records(log: AuditLog, first: int, last: int) -> tuple[str, ...]:
+    """Lines of the log as they stand there, so that the chain can be computed again."""
+    found: list[str] = []
+    size = 0
+    for line in log.lines(first, last):
+        size += len(line)
+        if size > AUDIT_BYTES:
+            break
+        found.append(line)
+    return tuple(found)

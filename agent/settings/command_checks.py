@@ -1,0 +1,59 @@
+"""Checks of what the centre's orders may reach."""
+
+from collections.abc import Iterator
+
+from agent.settings import inventory
+from agent.settings.inventory import Nature
+from agent.settings.models import Settings
+from agent.settings.problems import Finding, KeyPath
+from agent.words import Words
+
+
+def problems(settings: Settings) -> Iterator[Finding]:
+    owners = {door.lock: door.id for door in settings.doors}
+    owners |= {door.sounder: door.id for door in settings.doors if door.sounder is not None}
+    outputs = [ref for ref, nature in inventory.points(settings).items() if nature is Nature.OUTPUT]
+    free = [ref for ref in outputs if ref not in owners]
+    choose = Words(f"Name one of: {', '.join(free)}.", f"可选：{'、'.join(free)}。")
+    if not free:
+        choose = Words("Add such an output under devices first.", "请先在 devices 中添加该输出。")
+    for index, output in enumerate(settings.commands.outputs):
+        place: KeyPath = ("commands", "outputs", index)
+        if output in owners:
+            yield Finding(
+                place,
+                Words(f'is "{output}", which belongs to door {owners[output]}.',
+                      f'当前为 "{output}"，属于门 {owners[output]}。'),
+                Words("Doors follow unlock, lock and lockdown only; take it out.",
+                      "门只接受开门、锁门和封锁指令，请删除该项。"),
+            )  # fmt: skip
+        elif output not in outputs:
+            yield Finding(
+                place, Words(f'is "{output}", which is no output.', f'当前为 "{output}"，不是输出点。'), choose
+            )
+        elif output in settings.commands.outputs[:index]:
+            yield Finding(
+                place,
+                Words(f'is "{output}", which stands there already.', f'"{output}" 已列出。'),
+                Words("Name each output once.", "每个输出只写一次。"),
+            )
+
+
+def weaknesses(settings: Settings) -> Iterator[Finding]:
+    match len(settings.commands.roots):
+        case 0:
+            yield Finding(
+                ("commands", "roots"),
+                Words("is not given: the gateway takes no orders, and believes every receipt.",
+                      "未填写：网关不接受指令，且无法验证回执。"),
+                Words("Name the public halves of the centre's two root keys.", "请填写中心两个根密钥的公钥文件。"),
+            )  # fmt: skip
+        case 1:
+            yield Finding(
+                ("commands", "roots"),
+                Words("names one key: if it is lost, every gateway must be visited.",
+                      "只有一个密钥：一旦丢失，每台网关都要上门处理。"),
+                Words("Pin a second root, kept elsewhere.", "请再固定一个存放在别处的根密钥。"),
+            )  # fmt: skip
+        case _:
+            pass

@@ -1,0 +1,160 @@
+"""Orders of the centre, in a whole compound: a real broker, real locks, and the agent as its own process."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from agent.audit import AUDIT_FILE, AuditLog
+from agent.contract.commands import CommandReply, Verb, Verdict
+from agent.events import JsonValue, Kind
+from agent.settings import Protocol, Settings
+from drivers.base import SystemClock
+from simulators.broker import Broker
+from simulators.compound import SimCompound
+from simulators.registry import Answer
+from tests.conftest import need
+from tests.system.conftest import about, compound, everything_confirmed
+
+GATEWAY = "gh-demo01"
+BEACON = 13
+
+
+@pytest.fixture
+def mosquitto() -> Callable[[Path], Broker]:
+    need(Broker.has("mosquitto"), "mosquitto")
+    return Broker.mosquitto
+
+
+async def keyed(running: SimCompound) -> None:
+    """The gateway has the centre's keys, and a challenge has been heard."""
+
+    def has_them() -> bool:
+        book = running.centre.gateways.get(GATEWAY)
+        return book is not None and book.status is not None and book.status.keys == running.office.version
+
+    await running.centre.wait_until(has_them)
+
+
+def challenge(running: SimCompound) -> str | None:
+    status = running.centre.gateways[GATEWAY].status
+    return None if status is None else status.challenge
+
+
+async def order(running: SimCompound, verb: Verb, args: Mapping[str, JsonValue] | None = None) -> CommandReply:
+    return await running.centre.order(GATEWAY, verb, args or {})
+
+
+def whats(folder: Path) -> list[tuple[str, str]]:
+    """What the audit log says, after proof of its chain."""
+    log = AuditLog(folder / "state" / AUDIT_FILE, SystemClock())
+    log.verify()
+    return [(record.what, str(record.facts.get("reason", record.facts.get("outcome", "")))) for record in log.records()]
+
+
+@pytest.mark.parametrize("protocol", [Protocol.MQTT5, Protocol.MQTT311])
+async def test_the_centre_opens_locks_and_locks_down_and_everything_is_on_record(
+    doors_only: Settings, folder: Path, mosquitto: Callable[[Path], Broker], protocol: Protocol
+) -> None:
+    def speaks(table: dict[str, object]) -> None:
+        centre = table["centre"]
+        assert isinstance(centre, dict)
+        centre["protocol"] = protocol.value
+
+    async with compound(doors_only, folder, broker=mosquitto, protocol=protocol, mistakes=speaks) as running:
+        await keyed(running)
+        granted = await order(running, Verb.UNLOCK, {"door": "north-gate", "keep": True})
+        assert granted.outcome is Verdict.DONE, granted
+        await running.lock_is("north-gate", unlocked=True)
+        assert (await order(running, Verb.LOCK, {"door": "north-gate"})).outcome is Verdict.DONE
+        await running.lock_is("north-gate", unlocked=False)
+
+        assert (await order(running, Verb.LOCKDOWN, {"on": True})).outcome is Verdict.DONE
+        refused = await order(running, Verb.UNLOCK, {"door": "north-gate"})
+        assert (refused.outcome, refused.reason) == (Verdict.REFUSED, "locked_down")
+        assert (await order(running, Verb.LOCKDOWN, {"on": False})).outcome is Verdict.DONE
+        assert (await order(running, Verb.UNLOCK, {"door": "north-gate"})).outcome is Verdict.DONE
+        nowhere = await order(running, Verb.UNLOCK, {"door": "moon-gate"})
+        assert (nowhere.outcome, nowhere.reason) == (Verdict.REFUSED, "unknown_target")
+
+        beacon: Mapping[str, JsonValue] = {"output": "gpio/beacon", "on": True, "for_s": 0.5}
+        assert (await order(running, Verb.OUTPUT, beacon)).outcome is Verdict.DONE
+        await running.gpio["gpio"].wait_level(BEACON, True)
+        await running.gpio["gpio"].wait_level(BEACON, False)
+        lock = await order(running, Verb.OUTPUT, {"output": "gpio/north-lock", "on": True})
+        assert (lock.outcome, lock.reason) == (Verdict.REFUSED, "unknown_target"), "a door's lock is no output"
+
+        again = await order(running, Verb.RESEND, {"epoch": "gone", "lane": "alarm", "from": 1, "to": 2})
+        assert again.outcome is Verdict.DONE
+        fetched = await order(running, Verb.AUDIT, {"from": 1, "to": 4})
+        records = fetched.data["records"]
+        assert [json.loads(line)["what"] for line in records] == ["keys", "command", "command.ended", "command"]
+
+        await running.centre.wait_for(about(Kind.COMMAND_DONE, "commands"))
+        await everything_confirmed(running)
+    done = whats(folder)
+    assert done[0] == ("keys", "")
+    assert done.count(("command.ended", "done")) == 8
+    assert ("command.ended", "locked_down") in done
+
+
+async def test_what_comes_twice_is_done_once_and_what_nobody_vouches_for_is_not_done(
+    doors_only: Settings, folder: Path, mosquitto: Callable[[Path], Broker]
+) -> None:
+    async with compound(doors_only, folder, broker=mosquitto) as running:
+        await keyed(running)
+        status = running.centre.gateways[GATEWAY].status
+        assert status is not None
+        topic = f"gatehouse/1/down/{running.centre.gateways[GATEWAY].path}/command/unlock"
+
+        def signed(order_id: str, challenge: str | None = status.challenge) -> bytes:
+            args = {"door": "north-gate"}
+            return running.office.order(Verb.UNLOCK, args, challenge=challenge, gateway=GATEWAY, order_id=order_id)
+
+        async def answered(payload: bytes, order_id: str, *, retain: bool = False) -> CommandReply:
+            replies = running.centre.gateways[GATEWAY].replies
+            replies.pop(order_id, None)
+            running.centre.publish(Answer(topic, payload, retain=retain))
+            await running.centre.wait_until(lambda: order_id in replies)
+            return replies[order_id]
+
+        once = signed("once")
+        first = await answered(once, "once")
+        assert first.outcome is Verdict.DONE
+        await running.lock_is("north-gate", unlocked=True)
+        await running.lock_is("north-gate", unlocked=False)
+        moved = len([event for event in running.centre.since(0) if event.kind is Kind.ACCESS_GRANTED])
+        assert await answered(once, "once") == first
+        await running.agent.kill()
+        await running.agent.start()
+        await running.centre.wait_until(lambda: challenge(running) != status.challenge)
+        assert await answered(once, "once") == first, "also after a restart"
+        assert (await answered(signed("stale"), "stale")).reason == "stale_challenge"
+
+        mark = running.centre.mark()
+        running.centre.publish(Answer(topic, signed("forged")[:-4] + b"AAAA", retain=False))
+        forged = await running.centre.wait_for(about(Kind.COMMAND_FORGED, "commands"), since=mark)
+        assert (forged.data["reason"], forged.data["by"]) == ("forged", "unknown")
+        mark = running.centre.mark()
+        running.centre.publish(Answer(topic, signed("left"), retain=True))
+        left = await running.centre.wait_for(about(Kind.COMMAND_FORGED, "commands"), since=mark)
+        assert left.data["reason"] == "retained"
+        await everything_confirmed(running)
+        granted = [event for event in running.centre.since(0) if event.kind is Kind.ACCESS_GRANTED]
+        assert len(granted) == moved == 1
+    assert [reason for what, reason in whats(folder) if what == "command.refused"] == [
+        "stale_challenge", "forged", "retained"
+    ]  # fmt: skip
+
+
+async def test_restart_is_answered_and_done_in_order(
+    doors_only: Settings, folder: Path, mosquitto: Callable[[Path], Broker]
+) -> None:
+    async with compound(doors_only, folder, broker=mosquitto) as running:
+        await keyed(running)
+        assert (await order(running, Verb.RESTART)).outcome is Verdict.DONE
+        await running.centre.wait_for(about(Kind.AGENT_STOPPED, "gateway"))
+        assert await running.agent.ended() == 0
+        await running.agent.start()
+        await everything_confirmed(running)
