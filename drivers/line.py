@@ -46,12 +46,20 @@ class Line(Protocol):
         """When the newest byte was read."""
         ...
 
+    @property
+    def watched(self) -> bool:
+        """Whether bytes are read as they come; not after a `read` that found enough at its moment."""
+        ...
+
     def write(self, data: bytes, at_s: float = -math.inf) -> None:
         """Send without waiting, not before that moment. Raises: LinkError."""
         ...
 
-    async def read(self, enough: Enough = len) -> bytes:
-        """Wait for bytes, until they are `enough`, and return all there are. Raises: LinkError."""
+    async def read(self, enough: Enough = len, at_s: float = -math.inf) -> bytes:
+        """Wait for bytes, until they are `enough`, and return all there are; nobody looks before `at_s`.
+
+        Raises: LinkError.
+        """
         ...
 
     def take(self) -> bytes:
@@ -80,6 +88,7 @@ class SerialLine:
         self._received = bytearray()
         self._unsent = bytearray()
         self._waits_to_write = False
+        self.watched = False
         self._held_back: asyncio.TimerHandle | None = None
         self._reading: asyncio.Future[None] | None = None
         self._enough: Enough = len
@@ -99,7 +108,7 @@ class SerialLine:
             self._serial.close()
             raise
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._fd, self._readable)
+        self._watch()
 
     def write(self, data: bytes, at_s: float = -math.inf) -> None:
         """Send without waiting, not before that moment; what the port does not take at once follows.
@@ -119,21 +128,32 @@ class SerialLine:
             self._writable()
             self.check()
 
-    async def read(self, enough: Enough = len) -> bytes:
+    async def read(self, enough: Enough = len, at_s: float = -math.inf) -> bytes:
+        """A reply comes in pieces, and each would wake the process: whoever knows when it will be there says so."""
         self._enough = enough
-        while not (self._received and enough(self._received)):
-            self.check()
-            self._reading = self._loop.create_future()
-            await self._reading
-        return self.take()
+        look, wait_s = None, at_s - self._clock.mono_s()
+        if wait_s > 0:
+            self._unwatch()
+            look = self._loop.call_later(wait_s, self._look)
+        else:
+            self._watch()
+        try:
+            while not (self._received and enough(self._received)):
+                self.check()
+                self._reading = self._loop.create_future()
+                await self._reading
+        finally:
+            if look is not None:
+                look.cancel()
+        return self._taken()
 
     def take(self) -> bytes:
-        data = bytes(self._received)
-        self._received.clear()
-        return data
+        if not self.watched and self._lost is None:
+            self._readable()
+        return self._taken()
 
     def clear(self) -> None:
-        self._received.clear()
+        self.take()
 
     def check(self) -> None:
         if self._lost is not None:
@@ -146,6 +166,26 @@ class SerialLine:
             termios.tcflush(self._fd, termios.TCIOFLUSH)
         with suppress(serial.SerialException, OSError, termios.error):
             self._serial.close()
+
+    def _taken(self) -> bytes:
+        data = bytes(self._received)
+        self._received.clear()
+        return data
+
+    def _look(self) -> None:
+        self._readable()
+        if not (self._received and self._enough(self._received)):
+            self._watch()
+
+    def _watch(self) -> None:
+        if not self.watched and self._lost is None:
+            self._loop.add_reader(self._fd, self._readable)
+            self.watched = True
+
+    def _unwatch(self) -> None:
+        if self.watched:
+            self._loop.remove_reader(self._fd)
+            self.watched = False
 
     def _readable(self) -> None:
         try:
@@ -196,7 +236,7 @@ class SerialLine:
         self._wake()
 
     def _silence(self) -> None:
-        self._loop.remove_reader(self._fd)
+        self._unwatch()
         self._loop.remove_writer(self._fd)
         if self._held_back is not None:
             self._held_back.cancel()

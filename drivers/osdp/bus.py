@@ -13,6 +13,7 @@ from drivers.osdp.reader import ReaderLink
 _FULL_TRIES = 2  # of a command, that wait for the whole time-out
 _GAP_BYTES = 2  # the line is idle so long before each command, for converters to notice
 _SHORTEST = 8  # bytes of a frame without data
+_SECURED = 6  # bytes more of one with a MAC
 _SLACK_S = 0.02  # between bytes that arrive in clumps
 
 OpenLine: TypeAlias = Callable[[OsdpBus, Clock], Line]
@@ -69,25 +70,27 @@ class Bus:
         if self._asked is None:
             return
         link, sent_s, wait_s = self._asked
-        frame = await self._reply(link, sent_s + wait_s)
+        ack_s = (_SHORTEST + _SECURED * link.secured) * self._byte_s
+        frame = await self._reply(link, sent_s + wait_s, sent_s + link.usual.first_byte_s + ack_s)
         self._asked = None
         received_s = self._line.read_mono_s
         self._idle_s = max(sent_s, received_s)
         if frame is None:
             link.missed(self._clock.mono_s())
         else:
-            first_s = received_s - (_SHORTEST + len(frame.data)) * self._byte_s
-            link.outage.answered(prompt=first_s - sent_s < self.light_s)
+            took_s = received_s - sent_s - (_SHORTEST + _SECURED * frame.secured + len(frame.data)) * self._byte_s
+            link.outage.answered(prompt=took_s < self.light_s)
+            link.usual.took(took_s, seen_at_once=not self._line.watched)
             link.received(frame, received_s)
 
-    async def _reply(self, link: ReaderLink, deadline_s: float) -> Frame | None:
+    async def _reply(self, link: ReaderLink, deadline_s: float, look_s: float) -> Frame | None:
         """Wait for a frame the reader's state accepts; while one is arriving, as long as the rest of it takes."""
         limit_s = deadline_s + MAX_LENGTH * self._byte_s
         self._rest = self._deframer.missing
         while (left_s := deadline_s - self._clock.mono_s()) > 0:
             try:
                 async with self._clock.timeout(left_s):
-                    data = await self._line.read(self._complete)
+                    data = await self._line.read(self._complete, look_s)
             except TimeoutError:
                 data = self._line.take()
                 if not data:

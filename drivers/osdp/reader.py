@@ -26,6 +26,7 @@ from drivers.osdp.outage import TRY_S, Outage
 from drivers.osdp.points import Points
 from drivers.osdp.secure import SCBK_D, Mismatch, SecureSession
 from drivers.osdp.trust import Trust
+from drivers.osdp.usual import Usual
 
 TRIES = 6
 """A command is sent so often before the reader counts as gone: with it goes whatever it was just telling."""
@@ -75,6 +76,7 @@ class ReaderLink:
         self.points = Points(self.id, emit)
         self.trust = Trust(self.id, config.identity, self.points)
         self.outage = Outage()
+        self.usual = Usual()
         self.refusal = ""
         """Why it did not take its new key."""
         self._config = config
@@ -116,6 +118,11 @@ class ReaderLink:
     def unanswered(self) -> bool:
         """Whether a command is on its way."""
         return self._sent is not None
+
+    @property
+    def secured(self) -> bool:
+        """Whether its frames carry a MAC."""
+        return self._secured
 
     @property
     def tries(self) -> int:

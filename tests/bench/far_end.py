@@ -41,19 +41,25 @@ class FarEnd:
         assert process.stdin is not None
         assert process.stdout is not None
         self._into, self._out = process.stdin, process.stdout
+        self._passed_over: list[str] = []
 
     def order(self, *words: object) -> None:
         self._into.write((" ".join(map(str, words)) + "\n").encode())
 
     async def answer(self, *wanted: str) -> str:
-        """The rest of the next answer that begins so; those before it are passed over."""
+        """The rest of the first answer that begins so; others are kept for whoever asks for them."""
+        start = " ".join(wanted) + " "
+        for line in self._passed_over:
+            if line.startswith(start):
+                self._passed_over.remove(line)
+                return line.removeprefix(start)
         async with asyncio.timeout(_ANSWER_S):
             while True:
                 line = (await self._out.readline()).decode().rstrip("\n")
                 assert line, "the far end has died"
-                start = " ".join(wanted) + " "
                 if line.startswith(start):
                     return line.removeprefix(start)
+                self._passed_over.append(line)
 
     async def frames(self) -> Frames:
         """What was seen since this was asked last."""

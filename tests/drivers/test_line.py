@@ -75,6 +75,46 @@ async def test_what_is_to_wait_is_not_sent_before_its_moment_and_never_after_the
         os.read(wire.fd, 1)
 
 
+async def test_nobody_looks_before_the_moment_and_what_has_come_by_then_is_read_at_once(wire: Wire) -> None:
+    line = opened(wire)
+    at_s = CLOCK.mono_s() + 0.05
+    reading = asyncio.create_task(line.read(lambda arrived: len(arrived) >= 4, at_s))
+    for piece in (b"ab", b"cd"):
+        await CLOCK.sleep(0.01)
+        os.write(wire.fd, piece)
+    assert await reading == b"abcd"
+    assert line.read_mono_s >= at_s
+    assert not line.watched
+    os.write(wire.fd, b"between")
+    assert await soon(line) == b"between"
+    line.close()
+
+
+async def test_what_comes_after_the_moment_is_read_as_it_comes(wire: Wire) -> None:
+    line = opened(wire)
+    reading = asyncio.create_task(line.read(lambda arrived: len(arrived) >= 4, CLOCK.mono_s() + 0.01))
+    os.write(wire.fd, b"ab")
+    while not line.watched:
+        await CLOCK.sleep(0.005)
+    os.write(wire.fd, b"cd")
+    assert await reading == b"abcd"
+    line.close()
+
+
+async def test_what_came_while_nobody_looked_is_taken_and_an_end_is_noticed(wire: Wire) -> None:
+    line = opened(wire)
+    with pytest.raises(TimeoutError):
+        async with CLOCK.timeout(0.01):
+            await line.read(len, CLOCK.mono_s() + 5)
+    os.write(wire.fd, b"late")
+    assert line.take() == b"late"
+    wire.unplug()
+    assert line.take() == b""
+    with pytest.raises(LinkError):
+        line.check()
+    line.close()
+
+
 async def test_clear_forgets_what_came_before(wire: Wire) -> None:
     line = opened(wire)
     os.write(wire.fd, b"old")

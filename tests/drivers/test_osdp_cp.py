@@ -448,6 +448,7 @@ class TableLine:
 
     def __init__(self, clock: ManualClock, present: set[int]) -> None:
         self.read_mono_s = clock.mono_s()
+        self.watched = True
         self.present = present
         self.late_s = 0.0
         """How long all but the first reader take to answer."""
@@ -485,7 +486,7 @@ class TableLine:
         self._waiting += reply
         self._arrived.set()
 
-    async def read(self, enough: Enough = len) -> bytes:
+    async def read(self, enough: Enough = len, at_s: float = -math.inf) -> bytes:
         while not (self._waiting and enough(bytearray(self._waiting))):
             self._arrived.clear()
             await self._arrived.wait()
