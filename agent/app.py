@@ -23,6 +23,7 @@ from agent.compound import Compound
 from agent.contract import LaneStatus, StatusMessage, Topics, areas_of, rfc3339, uptime
 from agent.credentials import Cards, TimeFloor
 from agent.events import Event, JsonValue, Kind
+from agent.health import HealthWatch
 from agent.journal import Health, Journal, JournalError, Limits, Origin, RefusedError, Storing
 from agent.latches import Latches
 from agent.notify import Notifier
@@ -167,6 +168,9 @@ class Agent:
             say=self._record,
             on_turn=self._uplink.refresh_status,
         )
+        self._health = HealthWatch(
+            settings, boot, clock, snapshot=self.snapshot, publish=self._uplink.publish_state, record=self._record
+        )
         journal.on_health(self._storing)
 
     @classmethod
@@ -203,6 +207,7 @@ class Agent:
                     core.create_task(self._anchor.run(), name="audit"),
                     core.create_task(self.pictures.run(), name="pictures"),
                     core.create_task(self._commands.run(), name="commands"),
+                    core.create_task(self._health.run(), name="health"),
                 ]
                 await self._serve_devices(stop)
                 compound.cancel()

@@ -107,6 +107,18 @@ class Kind(StrEnum):
     POWER_RESTORED = "power.restored"
     JOURNAL_FAULT = "journal.fault"
     JOURNAL_RESTORED = "journal.restored"
+    GATEWAY_HOT = "gateway.hot"
+    GATEWAY_HOT_RESTORED = "gateway.hot.restored"
+    GATEWAY_UNDERVOLTAGE = "gateway.undervoltage"
+    GATEWAY_UNDERVOLTAGE_RESTORED = "gateway.undervoltage.restored"
+    GATEWAY_THROTTLED = "gateway.throttled"
+    GATEWAY_THROTTLED_RESTORED = "gateway.throttled.restored"
+    DISK_LOW = "disk.low"
+    DISK_LOW_RESTORED = "disk.low.restored"
+    DISK_WORN = "disk.worn"
+    DISK_WORN_RESTORED = "disk.worn.restored"
+    MEMORY_LOW = "memory.low"
+    MEMORY_LOW_RESTORED = "memory.low.restored"
     UPLINK_REFUSED = "uplink.refused"
     CERTIFICATE_FAULT = "certificate.fault"
     CERTIFICATE_RESTORED = "certificate.restored"
@@ -235,6 +247,18 @@ CATALOGUE: Mapping[Kind, KindInfo] = {
             "Event storage fault", "事件存储故障", None),
     **_pair(Kind.CERTIFICATE_FAULT, Kind.CERTIFICATE_RESTORED, Lane.FAULT, Severity.MAJOR,
             "Gateway certificate needs attention", "网关证书需处理", None),
+    **_pair(Kind.GATEWAY_HOT, Kind.GATEWAY_HOT_RESTORED, Lane.FAULT, Severity.MAJOR,
+            "Gateway too hot", "网关温度过高", None),
+    **_pair(Kind.GATEWAY_UNDERVOLTAGE, Kind.GATEWAY_UNDERVOLTAGE_RESTORED, Lane.FAULT, Severity.MAJOR,
+            "Gateway supply voltage too low", "网关供电电压不足", None),
+    **_pair(Kind.GATEWAY_THROTTLED, Kind.GATEWAY_THROTTLED_RESTORED, Lane.FAULT, Severity.MINOR,
+            "Gateway slowed down", "网关已降频", None),
+    **_pair(Kind.DISK_LOW, Kind.DISK_LOW_RESTORED, Lane.FAULT, Severity.MAJOR,
+            "Disk nearly full", "磁盘空间不足", None),
+    **_pair(Kind.DISK_WORN, Kind.DISK_WORN_RESTORED, Lane.FAULT, Severity.MAJOR,
+            "Storage medium worn out", "存储介质接近寿命终点", None),
+    **_pair(Kind.MEMORY_LOW, Kind.MEMORY_LOW_RESTORED, Lane.FAULT, Severity.MINOR,
+            "Memory nearly used up", "内存不足", None),
     Kind.DURESS: KindInfo(Lane.ALARM, Severity.CRITICAL, "Duress", "胁迫报警", 121, silent=True),
     Kind.DURESS_ENTRY: KindInfo(
         Lane.ALARM, Severity.CRITICAL, "Door opened under duress", "胁迫开门", 124, silent=True

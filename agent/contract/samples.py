@@ -7,6 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from agent.contract.health import (
+    BoardHealth,
+    CameraHealth,
+    DeviceHealth,
+    DiskHealth,
+    HealthMessage,
+    JournalHealth,
+    LinkHealth,
+    QueueHealth,
+)
 from agent.contract.messages import (
     DeviceMessage,
     Document,
@@ -26,7 +36,7 @@ from agent.contract.messages import (
 )
 from agent.contract.text import rfc3339, uptime
 from agent.contract.topics import Suffix, Topics
-from agent.events import Lane
+from agent.events import Kind, Lane
 from agent.settings import AreaNames, Gateway, Name
 from drivers.base import DeviceState
 
@@ -112,6 +122,37 @@ def device() -> Iterator[Sample]:
         ),
         device="pump-room",
     )
+
+
+def health() -> Iterator[Sample]:
+    yield up(
+        Suffix.HEALTH,
+        HealthMessage(
+            gateway=GATEWAY.id,
+            boot=BOOT,
+            uptime=uptime(MONO_S),
+            time=rfc3339(AT),
+            clock_trusted=True,
+            certificate_days=212,
+            conditions=(Kind.GATEWAY_HOT,),
+            board=BoardHealth(
+                temperature_c=81.3, undervoltage=False, throttled=True, throttled_before=True, load_1m=0.42, cores=4,
+                memory_total_kib=948_304, memory_available_kib=612_884, agent_memory_kib=51_200,
+            ),
+            disk=DiskHealth(
+                total_kib=30_000_000, free_kib=24_500_000, written_kib=184_320, agent_written_kib=20_480,
+                written_per_day_kib=1_048_576, lifetime_written_kib=94_371_840, worn_percent=10,
+            ),
+            link=LinkHealth(phase="up", protocol="5"),
+            journal=JournalHealth(state="ok", refused=0, pending=0, waiting={Lane.ALARM: 1, Lane.ACCESS: 0}),
+            queue=QueueHealth(waiting=0, dropped=0),
+            devices={
+                "reader-north": DeviceHealth(state=DeviceState.OK, for_s=86_400.5),
+                "modbus-1": DeviceHealth(state=DeviceState.FAULT, reason="no answer", for_s=40.0, seen_s=41.2),
+            },
+            cameras={"camera-west": CameraHealth(fps=7.9, wanted_fps=8.0, looked=0.12, missed=0.0)},
+        ),
+    )  # fmt: skip
 
 
 def request_reply() -> Iterator[Sample]:

@@ -12,6 +12,7 @@ from typing import Final
 
 from agent.contract import samples, signed_samples
 from agent.contract.commands import CommandReply, KeySet, Verb, command_model
+from agent.contract.health import HealthMessage
 from agent.contract.messages import DeviceMessage, Document, Presence, Receipt, Request, RequestReply, StatusMessage
 from agent.contract.samples import Sample
 from agent.contract.topics import Suffix
@@ -67,6 +68,8 @@ MESSAGES: Final = (
         Words("What the gateway is, and the last entry of each lane", "网关自身情况与各通道末条记录")),
     MessageType("device", Direction.UP, Suffix.DEVICE, True, DeviceMessage, samples.device,
         Words("The state of one device and of its points", "一台设备及其各点位的状态")),
+    MessageType("health", Direction.UP, Suffix.HEALTH, True, HealthMessage, samples.health,
+        Words("How the gateway is: board, disk, link, queues, devices", "网关健康状况：主板、磁盘、链路、队列、设备")),
     MessageType("request-reply", Direction.UP, Suffix.REPLY, False, RequestReply, samples.request_reply,
         Words("Answers a request", "对补发请求的答复")),
     MessageType("receipt", Direction.DOWN, Suffix.RECEIPT, True, Receipt, samples.receipt,

@@ -15,6 +15,7 @@ class Suffix(StrEnum):
     STATUS = "status"
     EVENT = "event/{lane}/{kind}"
     DEVICE = "device/{device}"
+    HEALTH = "health"
     REPLY = "reply/{request}"
     RECEIPT = "receipt"
     REQUEST = "request"

@@ -132,6 +132,10 @@ _TROUBLE = (
     some(COUNT),
     some(HINT),
 )
+_LIMITED = (
+    Fact("value", Shape.NUMBER, Words("degrees Celsius, or percent in use", "摄氏度，或已用百分比"), 91.5),
+    Fact("limit", Shape.NUMBER, Words("above it is an event", "上限"), 90.0),
+)
 _IN_ZONE = (
     CAMERA,
     replace(COUNT, words=Words("how many are there now", "当前数量"), example=1),
@@ -235,6 +239,13 @@ SAYS: Final[Mapping[Kind, tuple[Fact, ...]]] = {
     ),
     Kind.JOURNAL_RESTORED: (some(EPOCH), some(REFUSED)),
     Kind.CERTIFICATE_FAULT: (replace(_TROUBLE[0], example=TroubleCode.CERTIFICATE), REASON, some(HINT)),
+    **dict.fromkeys(
+        (
+            Kind.GATEWAY_HOT, Kind.GATEWAY_HOT_RESTORED, Kind.DISK_LOW, Kind.DISK_LOW_RESTORED,
+            Kind.DISK_WORN, Kind.DISK_WORN_RESTORED, Kind.MEMORY_LOW, Kind.MEMORY_LOW_RESTORED,
+        ),
+        _LIMITED,
+    ),
     Kind.UPLINK_REFUSED: _TROUBLE,
     Kind.RECEIPT_MISMATCH: _TROUBLE,
     Kind.EPOCH_STARTED: (

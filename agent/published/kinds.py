@@ -170,7 +170,7 @@ def _about(kind: Kind) -> tuple[str, Name | None]:
             return "journal", None
         case "receipt":
             return "uplink", None
-        case "agent":
+        case "agent" | "gateway" | "disk" | "memory":
             return "gateway", None
         case other:  # journal, uplink, clock, credentials, audit: named as their subjects
             return other, None

@@ -216,6 +216,21 @@ class Access(Confined):
     """List written by `gatehouse card`; without it every card is denied."""
 
 
+class HealthSettings(Confined):
+    """When the board's state is told, and when it is an event."""
+
+    every_s: Annotated[float, Field(ge=10, le=86400)] = 300.0
+    """Told to the centre this often, and whenever a state changes."""
+    hot_c: Annotated[float, Field(ge=40, le=110)] = 80.0
+    """Hotter is an event; a Raspberry Pi slows itself down from 80 °C on."""
+    disk_percent: Annotated[float, Field(ge=10, le=99)] = 90.0
+    """A file system fuller than this is an event."""
+    memory_percent: Annotated[float, Field(ge=10, le=99)] = 95.0
+    """More memory in use than this is an event."""
+    metrics: Annotated[str, Field(pattern=r"^(127(\.[0-9]{1,3}){3}|\[::1\]):[1-9][0-9]{0,4}$")] | None = None
+    """Prometheus text at http://ADDRESS/metrics, for this machine only; left out, there is none."""
+
+
 class Run(Confined):
     folder: Path = Path("/run/gatehouse")
     """Sockets of the running agent; on a RAM disk."""
@@ -247,4 +262,5 @@ class Settings(Confined):
     commands: Commands = Commands()
     storage: Storage = Storage()
     privacy: Privacy = Privacy()
+    health: HealthSettings = HealthSettings()
     run: Run = Run()

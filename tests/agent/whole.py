@@ -13,13 +13,15 @@ from tests.agent.house import GATEWAY
 
 
 @asynccontextmanager
-async def agent(folder: Path, broker: Broker, clock: Clock) -> AsyncIterator[Agent]:
+async def agent(folder: Path, broker: Broker, clock: Clock, **sections: object) -> AsyncIterator[Agent]:
+    """`sections` are further tables of the settings."""
     settings = Settings.model_validate(
         {
             "gateway": GATEWAY.model_dump(),
             "centre": {"broker": broker.url},
             "storage": {"folder": folder / "state"},
             "run": {"folder": folder / "run"},
+            **sections,
         }
     )
     made, stop = Agent.start(settings, clock), asyncio.Event()
