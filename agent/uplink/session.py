@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from agent.settings import Protocol
 from agent.uplink.dial import Cause, LinkDownError, Target, explain, refused
+from agent.uplink.packets import identifiers, publish
 from agent.uplink.wire import Wire
 from drivers.base import Clock
 
@@ -100,7 +101,8 @@ class Session:
         self._happened: deque[Happening] = deque()
         self._writing = False
         self._wire: Wire | None = None
-        five = version is Protocol.MQTT5
+        self._identifiers = identifiers()
+        self._five = five = version is Protocol.MQTT5
         self._client: Client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
@@ -110,10 +112,8 @@ class Session:
         )
         client = self._client
         client.connect_timeout = CONNECT_TIMEOUT_S
-        client.max_inflight_messages_set(0)  # the window is kept by the owner; paho's own costs a walk per PUBACK
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
-        client.on_publish = self._on_publish
         client.on_message = self._on_message
         client.on_subscribe = self._on_subscribe
         client.on_socket_close = self._on_socket_close
@@ -146,8 +146,10 @@ class Session:
 
         `expiry_s` is for what is worse late than never (commands); MQTT 3.1.1 does not know it.
         """
-        expires = None if expiry_s is None or self.version is not Protocol.MQTT5 else _expiry(expiry_s)
-        return self._client.publish(topic, payload, qos=1, retain=retain, properties=expires).mid
+        assert self._wire is not None
+        mid = next(self._identifiers)
+        self._wire.send(publish(topic, payload, mid, retain=retain, five=self._five, expiry_s=expiry_s))
+        return mid
 
     def subscribe(self, topics: Sequence[str]) -> None:
         """On MQTT 5 the broker tells of each message whether it was published as a retained one."""
@@ -281,6 +283,10 @@ class Session:
         self.flush()
 
     def _read(self, wire: Wire) -> None:
+        if wire.acks:
+            self._happened.extend(Acked(mid, code, _name(code) if code else "") for mid, code in wire.acks)
+            wire.acks.clear()
+            self._wake.set()
         while wire.unread and self._client.socket() is not None:
             self._client.loop_read()
 
@@ -307,10 +313,6 @@ class Session:
     ) -> None:
         self._push(Closed(str(code), code.value))
 
-    def _on_publish(self, _client: "Client", _data: object, mid: int, code: "ReasonCode", _more: "Properties") -> None:
-        value = code.value
-        self._push(Acked(mid, value, str(code) if value else ""))
-
     def _on_message(self, _client: "Client", _data: object, message: "MQTTMessage") -> None:
         self._push(Message(message.topic, bytes(message.payload), message.retain))
 
@@ -328,13 +330,15 @@ class Session:
         self._writing = False
 
 
-def _expiry(seconds: int) -> "Properties":
+def _name(code: int) -> str:
+    """Of a PUBACK's reason code."""
     from paho.mqtt.packettypes import PacketTypes
-    from paho.mqtt.properties import Properties
+    from paho.mqtt.reasoncodes import ReasonCode
 
-    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho leaves it untyped
-    properties.MessageExpiryInterval = seconds
-    return properties
+    try:
+        return str(ReasonCode(PacketTypes.PUBACK, identifier=code))
+    except (KeyError, ValueError):  # none at all, or none of a PUBACK
+        return f"reason code {code:#x}"
 
 
 def _later(_client: "Client", _data: object, _sock: object) -> None:

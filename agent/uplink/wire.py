@@ -1,6 +1,7 @@
 """The socket under paho, with both directions buffered.
 
-paho makes a system call for each packet it sends and three for each PUBACK it reads; here a burst of either is one.
+paho makes a system call for each packet it sends and several for each it reads; here a burst of either is one. PUBACKs
+never reach paho: they answer messages that it has not sent (`packets`).
 Only one thread at a time touches it: the connecting one until the link is up, then the loop.
 """
 
@@ -8,6 +9,8 @@ import socket
 import ssl
 from contextlib import suppress
 from typing import Final
+
+from agent.uplink.packets import Ack, Acks
 
 _CHUNK: Final = 65536
 _NOT_NOW: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -21,6 +24,9 @@ class Wire:
         self._out = bytearray()
         self._in = b""
         self._at = 0
+        self._split = Acks()
+        self.acks: list[Ack] = []
+        """PUBACKs that have arrived, for the session to take."""
         self.ended = False
         """Nothing more comes: paho is told so when it has read what is left."""
 
@@ -60,7 +66,7 @@ class Wire:
 
     def fill(self) -> None:
         """Take what has arrived."""
-        came = [self._in[self._at :]]
+        came: list[bytes] = []
         try:
             while data := self._sock.recv(_CHUNK):
                 came.append(data)
@@ -72,7 +78,9 @@ class Wire:
             pass  # the descriptor was readable for less than a record of TLS
         except OSError:
             self.ended = True
-        self._in, self._at = b"".join(came), 0
+        acks, others = self._split.feed(b"".join(came))
+        self.acks += acks
+        self._in, self._at = self._in[self._at :] + others, 0
 
     def flush(self) -> None:
         """Send what is kept, as far as the socket takes it now."""
