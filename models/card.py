@@ -102,6 +102,7 @@ class SsdPostprocess(Confined):
 
     decoder: Literal["ssd-postprocess"]
     outputs: tuple[Literal["boxes", "classes", "scores", "count"], ...] = ("boxes", "classes", "scores", "count")
+    nms_iou: Share = 0.5
 
 
 class Yolo(Confined):

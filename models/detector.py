@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from drivers.base import ConfigError
-from models.boxes import Boxes, Picture, overlap
+from models.boxes import Boxes, Picture, overlap, suppress
 from models.card import FOLDER, Card, NanoDet, read_model
 from models.decoders import decoder_of
 from models.decoders.found import Shape
@@ -62,6 +62,9 @@ class Detector:
         self._table = np.ascontiguousarray(self._network.quantise(normalise_table(card.input.mean, card.input.scale)))
         classes = np.array(sorted(card.labels))
         self._names = [card.labels[int(number)] for number in classes]
+        # A van that is found as car and as truck is one vehicle.
+        self._groups = np.array([self._names.index(name) for name in self._names], np.intp)
+        self._nms_iou = spec.nms_iou
         self._decoder = decoder_of(spec, self.height, self.width, classes)
         _demand_shapes(card, folder / card.file, self._decoder.shapes, self._network.shapes)
         self.confident = card.confident
@@ -74,10 +77,11 @@ class Detector:
         found = self._decoder.decode(self._network.run(normalise(canvas, self._table)[np.newaxis]), min_score)
         height, width = picture.shape[:2]
         boxes = np.clip(found.boxes / scale, 0, np.array([width, height, width, height], np.float32))
+        kept = suppress(boxes, found.scores, self._groups[found.places], self._nms_iou)
         return [
-            Detection(self._names[place], score, tuple(box))
-            for place, score, box in zip(found.places.tolist(), found.scores.tolist(), boxes.tolist(), strict=True)
-            if box[2] > box[0] and box[3] > box[1]
+            Detection(self._names[found.places[i]], float(found.scores[i]), tuple(boxes[i].tolist()))
+            for i in kept
+            if boxes[i, 2] > boxes[i, 0] and boxes[i, 3] > boxes[i, 1]
         ]
 
 

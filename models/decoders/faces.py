@@ -14,7 +14,6 @@ _NUMBERS = 16
 
 class FacesDecoder:
     def __init__(self, spec: Faces, height: int, width: int) -> None:
-        self._iou = spec.nms_iou
         self._centres = cell_centres(height, width, spec.stride)
 
     @property
@@ -27,4 +26,4 @@ class FacesDecoder:
         x, y, width, height = outputs[0][0][rows, :4].T
         centres = self._centres[rows]
         boxes = around(x + centres[:, 0], y + centres[:, 1], width, height)
-        return Found(boxes, scores[rows], np.zeros(len(rows), np.intp)).without_doubles(self._iou)
+        return Found(boxes, scores[rows], np.zeros(len(rows), np.intp))

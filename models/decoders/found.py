@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from models.boxes import Boxes, Scores, suppress
+from models.boxes import Boxes, Scores
 
 Outputs = Sequence[npt.NDArray[np.float32]]
 Shape = tuple[int, ...]
@@ -21,11 +21,6 @@ class Found:
     scores: Scores
     places: npt.NDArray[np.intp]
 
-    def without_doubles(self, iou: float) -> "Found":
-        """The best first."""
-        kept = suppress(self.boxes, self.scores, self.places, iou)
-        return Found(self.boxes[kept], self.scores[kept], self.places[kept])
-
 
 class Decoder(Protocol):
     @property
@@ -34,7 +29,7 @@ class Decoder(Protocol):
         ...
 
     def decode(self, outputs: Outputs, min_score: float) -> Found:
-        """Things that reach `min_score`, each once, the best first."""
+        """Things that reach `min_score`, in any order; some may be there more than once."""
         ...
 
 

@@ -36,4 +36,4 @@ class NanoDetDecoder:
             sides = (weights @ np.arange(bins, dtype=np.float32)) / weights.sum(axis=2) * stride
             parts.append((centres[cells] + sides * _SIGNS, scores[0][cells, self._classes[places]], places))
         boxes, best, places = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return Found(boxes, best, places).without_doubles(self._spec.nms_iou)
+        return Found(boxes, best, places)

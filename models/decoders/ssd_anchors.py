@@ -26,8 +26,7 @@ class SsdAnchorsDecoder:
         y, x, height, width = (outputs[0][0][rows] / np.array(self._spec.coder, np.float32)).T
         centre_x, centre_y, wide, high = self._anchors[rows].T
         boxes = around(x * wide + centre_x, y * high + centre_y, np.exp(width) * wide, np.exp(height) * high)
-        found = Found(boxes, sigmoid(logits[rows, self._classes[places]]), places)
-        return found.without_doubles(self._spec.nms_iou)
+        return Found(boxes, sigmoid(logits[rows, self._classes[places]]), places)
 
 
 def anchors(spec: SsdAnchors, height: int, width: int) -> Boxes:

@@ -1,4 +1,4 @@
-"""SSD whose graph ends in TFLite_Detection_PostProcess: boxes, classes and scores are ready, doubles are gone."""
+"""SSD whose graph ends in TFLite_Detection_PostProcess: boxes, classes and scores are ready."""
 
 from collections.abc import Sequence
 
@@ -26,6 +26,5 @@ class SsdPostprocessDecoder:
         scores, classes = named["scores"][0], named["classes"][0].astype(np.int_)
         real = np.arange(len(scores)) < named["count"].item()  # what follows is left over from other pictures
         kept = np.flatnonzero(real & (scores >= min_score) & np.isin(classes, self._classes))
-        kept = kept[np.argsort(-scores[kept], kind="stable")]
         boxes = named["boxes"][0][kept][:, [1, 0, 3, 2]] * self._size
         return Found(boxes, scores[kept], np.searchsorted(self._classes, classes[kept]))

@@ -26,5 +26,4 @@ class YoloDecoder:
         scores = rows[:, 4:] if self._spec.layout == "v8" else rows[:, 5:] * rows[:, 4:5]
         kept, places = best_of(scores, self._classes, min_score)
         x, y, width, height = (rows[kept, :4] * self._unit).T
-        found = Found(around(x, y, width, height), scores[kept, self._classes[places]], places)
-        return found.without_doubles(self._spec.nms_iou)
+        return Found(around(x, y, width, height), scores[kept, self._classes[places]], places)

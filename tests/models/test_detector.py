@@ -100,3 +100,13 @@ def test_doubles_of_one_class_become_one() -> None:
     boxes = np.array([[0, 0, 10, 10], [1, 0, 11, 10], [0, 0, 10, 10], [50, 50, 60, 60]], np.float32)
     scores = np.array([0.6, 0.9, 0.5, 0.7], np.float32)
     assert suppress(boxes, scores, np.array([0, 0, 1, 0]), 0.5) == [1, 3, 2]
+
+
+def test_a_van_that_is_found_as_car_and_as_truck_is_one_vehicle(monkeypatch: pytest.MonkeyPatch) -> None:
+    detector = Detector(load("nanodet-416-fp16"), pictures=[(416, 416)])
+    outputs = [np.zeros((1, (416 // stride) ** 2, width), np.float32) for width in (80, 44) for stride in (8, 16, 32)]
+    for cell, coco, score in ((84, 2, 0.8), (85, 7, 0.7), (84 + 13, 0, 0.6)):  # car, truck, and a person before it
+        outputs[2][0, cell, coco] = score
+    monkeypatch.setattr(detector._network, "run", lambda _: outputs)
+    seen = detector.detect(np.zeros((416, 416, 3), np.uint8), 0.4)
+    assert [(found.label, round(found.score, 1)) for found in seen] == [("vehicle", 0.8), ("person", 0.6)]
