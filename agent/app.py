@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import version
 from types import MappingProxyType
-from typing import Self, assert_never
+from typing import Self
 
 from agent.audit import AUDIT_FILE, Anchor, AuditLog
 from agent.board import Board
@@ -22,6 +22,7 @@ from agent.commands import build_commands
 from agent.compound import Compound
 from agent.contract import LaneStatus, StatusMessage, Topics, areas_of, rfc3339, uptime
 from agent.credentials import Cards, TimeFloor
+from agent.devices import build_device
 from agent.events import Event, JsonValue, Kind
 from agent.health import HealthWatch
 from agent.journal import Health, Journal, JournalError, Limits, Origin, RefusedError, Storing
@@ -31,14 +32,14 @@ from agent.pictures import Pictures
 from agent.recorder import Recorder
 from agent.rules import build_rules
 from agent.schedules import Schedules
-from agent.settings import DeviceConfig, GpioChip, ModbusBus, OsdpBus, Settings, WiegandBus
+from agent.settings import Settings
 from agent.status import StatusServer
 from agent.supervisor import Supervisor
 from agent.telemetry import COMMIT_EVERY_S
 from agent.timekeeper import Timekeeper, boot_id
 from agent.uplink import Message, Trouble, TroubleCode, Uplink
 from agent.vision.client import VisionClient
-from drivers.base import Clock, ClockTrust, ConfigError, Device, GatehouseError, Reading
+from drivers.base import Clock, ClockTrust, ConfigError, GatehouseError, Reading
 
 _log = logging.getLogger(__name__)
 _MB = 1 << 20
@@ -47,6 +48,7 @@ LAST_PUBLISH_S = 2.0
 VERSION = version("gatehouse-agent")
 _TROUBLES = {
     TroubleCode.RECEIPT_MISMATCH: Kind.RECEIPT_MISMATCH,
+    TroubleCode.RECEIPT_FORGED: Kind.RECEIPT_FORGED,
     TroubleCode.CERTIFICATE: Kind.CERTIFICATE_FAULT,
     TroubleCode.CERTIFICATE_WELL: Kind.CERTIFICATE_RESTORED,
 }
@@ -72,29 +74,6 @@ def _stop_or_exit(stop: asyncio.Event, number: int) -> None:
     if stop.is_set():
         os._exit(128 + number)
     stop.set()
-
-
-def build_device(config: DeviceConfig, clock: Clock) -> Device:
-    """The driver of a device; its library is imported only here, when the file names such a device."""
-    match config:
-        case OsdpBus():
-            from drivers.osdp.cp import OsdpControlPanel
-
-            return OsdpControlPanel(config, clock)
-        case ModbusBus():
-            from drivers.modbus import ModbusLine
-
-            return ModbusLine(config, clock)
-        case WiegandBus():
-            from drivers.wiegand import WiegandReaders
-
-            return WiegandReaders(config, clock)
-        case GpioChip():
-            from drivers.gpio import GpioLines
-
-            return GpioLines(config, clock)
-        case _:
-            assert_never(config)
 
 
 class Agent:
@@ -128,6 +107,7 @@ class Agent:
             status=self._status_message,
             on_trouble=self._trouble,
             on_command=self._commanded,
+            prove=self._prove,
         )
         self._board = Board(boot, recorder.units, self._uplink.publish_state)
         self._latches = Latches(settings.storage.folder / "latches", clock)
@@ -292,6 +272,9 @@ class Agent:
         self._latches.note(event)
         self._journal.append_nowait(self._recorder.event(self.pictures.of(event)))
         self._commands.heard(event)
+
+    def _prove(self, receipt: bytes) -> bytes:
+        return self._commands.prove(receipt)
 
     def _commanded(self, message: Message) -> None:
         self._commands.received(message.topic.rpartition("/")[2], message.payload, retained=message.retained)

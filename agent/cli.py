@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,6 +15,16 @@ from agent.words import Lang, language
 from drivers.base import ConfigError, GatehouseError, SystemClock
 
 DEFAULT_FILE = Path("/etc/gatehouse/compound.toml")
+_FAMILIES = {
+    "card": ("the local card list: list, add, remove, import", "agent.card_commands"),
+    "journal": ("the event journal: status, tail, verify, export", "agent.journal_commands"),
+    "models": ("the detection models: list, fetch, verify, bench", "agent.model_commands"),
+    "snapshots": ("pictures of alarms that are kept here: list, show", "agent.snapshot_commands"),
+    "audit": ("the record of who did what: verify, show", "agent.audit_commands"),
+    "command": ("sign an order, send it to a gateway and wait for the answer", "agent.order_commands"),
+    "keys": ("root keys and key sets: new, sign, show", "agent.key_commands"),
+}
+"""Commands with subcommands of their own, each in its module."""
 _SIMULATORS = ("simulate", "demo", "fleet", "centre")
 
 
@@ -55,26 +66,10 @@ def _parser(first: str) -> argparse.ArgumentParser:
     command("status", _status, "say what the running agent sees and does")
     command("doctor", _doctor, "say what works on this machine, what does not, and the cure")
     command("safe-outputs", _safe_outputs, "put every output into its safe state (the service calls it after a crash)")
-    card = commands.add_parser("card", help="the local card list: list, add, remove, import")
-    if first == "card":  # the running agent has no use for it
-        from agent.card_commands import add_arguments
-
-        add_arguments(card, DEFAULT_FILE, language(os.environ))
-    journal = commands.add_parser("journal", help="the event journal: status, tail, verify, export")
-    if first == "journal":
-        from agent.journal_commands import add_arguments as add_journal_arguments
-
-        add_journal_arguments(journal, DEFAULT_FILE, language(os.environ))
-    models = commands.add_parser("models", help="the detection models: list, fetch, verify, bench")
-    if first == "models":
-        from agent.model_commands import add_arguments as add_model_arguments
-
-        add_model_arguments(models, DEFAULT_FILE, language(os.environ))
-    snapshots = commands.add_parser("snapshots", help="pictures of alarms that are kept here: list, show")
-    if first == "snapshots":
-        from agent.snapshot_commands import add_arguments as add_snapshot_arguments
-
-        add_snapshot_arguments(snapshots, DEFAULT_FILE, language(os.environ))
+    for name, (text, module) in _FAMILIES.items():
+        family = commands.add_parser(name, help=text)
+        if first == name:  # the running agent has no use for it
+            import_module(module).add_arguments(family, DEFAULT_FILE, language(os.environ))
     reader = commands.add_parser("reader", help="find OSDP readers and give them keys, with the service stopped")
     reader.add_argument("do", choices=("scan", "install", "rotate"))
     reader.add_argument("file", type=Path)

@@ -123,6 +123,7 @@ class Kind(StrEnum):
     CERTIFICATE_FAULT = "certificate.fault"
     CERTIFICATE_RESTORED = "certificate.restored"
     RECEIPT_MISMATCH = "receipt.mismatch"
+    RECEIPT_FORGED = "receipt.forged"
     EPOCH_STARTED = "epoch.started"
     ENTRIES_DROPPED = "entries.dropped"
     ENTRIES_REFUSED = "entries.refused"
@@ -268,6 +269,7 @@ CATALOGUE: Mapping[Kind, KindInfo] = {
     Kind.RECEIPT_MISMATCH: KindInfo(
         Lane.FAULT, Severity.CRITICAL, "Receipt does not fit the journal", "回执与事件日志不符"
     ),
+    Kind.RECEIPT_FORGED: KindInfo(Lane.FAULT, Severity.CRITICAL, "Receipt that nobody vouches for", "来源不可信的回执"),
     Kind.EPOCH_STARTED: KindInfo(Lane.LEDGER, Severity.INFO, "Journal begun", "事件日志新纪元"),
     Kind.ENTRIES_DROPPED: KindInfo(Lane.LEDGER, Severity.MAJOR, "Entries dropped for room", "空间不足,事件被丢弃"),
     Kind.ENTRIES_REFUSED: KindInfo(Lane.LEDGER, Severity.CRITICAL, "Events refused, disk full", "存储已满,拒收事件"),

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from agent.commands.signing import key, key_set, order
 from agent.commands.trust import Trust
 from agent.contract.commands import Role, Verb
+from agent.contract.jws import Typ, sign
 from agent.events import JsonValue
 
 EVERYTHING = tuple(Role)
@@ -41,6 +42,9 @@ class Office:
         token = self.keys(1, roles)
         trust.use(token, trust.check(token))
         return trust
+
+    def receipt(self, document: bytes) -> bytes:
+        return sign(self.operator, Typ.RECEIPT, document)
 
     def order(
         self,

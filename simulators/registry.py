@@ -22,6 +22,7 @@ from agent.contract import (
     split_up,
 )
 from agent.contract.commands import CommandReply, Verb
+from agent.contract.jws import FlawError, Token
 from agent.events import CATALOGUE, JsonValue, Kind, Lane
 from simulators.books import LaneBook, Proof
 from simulators.office import Office
@@ -175,7 +176,8 @@ class Registry:
                     gateway.receipt_s = now
                     gateway.counter += 1
                     receipt = Receipt(gateway=name, epoch=epoch, counter=gateway.counter, lanes=lanes)
-                    yield Answer(f"gatehouse/1/down/{gateway.path}/receipt", receipt.payload(), retain=True)
+                    payload = receipt.payload() if self._office is None else self._office.receipt(receipt.payload())
+                    yield Answer(f"gatehouse/1/down/{gateway.path}/receipt", payload, retain=True)
 
     def requests(self, now: float) -> Iterator[Answer]:
         """Ranges that are missing from a lane that has not moved on for a while."""
@@ -230,8 +232,9 @@ class Registry:
     def _own_receipt(self, payload: bytes) -> None:
         """A retained one of an earlier life: ours must count on from there."""
         try:
-            receipt = Receipt.model_validate_json(payload)
-        except ValidationError:
+            document = payload if payload.startswith(b"{") else Token.parse(payload).payload
+            receipt = Receipt.model_validate_json(document)
+        except (ValidationError, FlawError):
             return
         self._counters[receipt.gateway] = max(receipt.counter, self._counters.get(receipt.gateway, 0))
         gateway = self.gateways.get(receipt.gateway)

@@ -41,6 +41,7 @@ def build_commands(
         settings.gateway.id,
         clock,
         trust=Trust.open(settings.commands.roots, folder / KEYS_FILE),
+        signed_receipts=settings.commands.receipts_are_signed,
         per_minute=settings.commands.per_minute,
         inbox=Inbox(folder),
         audit=audit,

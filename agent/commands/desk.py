@@ -22,6 +22,7 @@ from agent.commands.inbox import Given, Inbox, InboxError
 from agent.commands.trust import Trust
 from agent.commands.verbs import Result, Verbs
 from agent.contract.commands import UNPROVEN, CommandReply, Refusal, Verb, Verdict
+from agent.contract.jws import Token
 from agent.events import Event, JsonValue, Kind
 from agent.supervisor import Boundary
 from drivers.base import Clock, ConfigError
@@ -46,6 +47,7 @@ class Commands:
         *,
         trust: Trust,
         per_minute: int,
+        signed_receipts: bool,
         inbox: Inbox,
         audit: AuditLog,
         verbs: Verbs,
@@ -56,6 +58,7 @@ class Commands:
         self.dropped = 0
         self.trust = trust
         self._gateway = gateway
+        self._signed_receipts = signed_receipts
         self._clock = clock
         self._challenges = Challenges(clock)
         self._gate = Gate(gateway, trust, self._challenges, per_minute)
@@ -81,6 +84,12 @@ class Commands:
             return
         self._waiting.append((verb, payload, retained))
         self._news.set()
+
+    def prove(self, receipt: bytes) -> bytes:
+        """The document of a receipt. Raises: FlawError when it is not to be believed."""
+        if self._signed_receipts:
+            return self.trust.receipt(receipt)
+        return receipt if receipt.startswith(b"{") else Token.parse(receipt).payload
 
     def heard(self, event: Event) -> None:
         """Every event that is recorded: rules answer by them."""

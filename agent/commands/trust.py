@@ -106,6 +106,8 @@ class Trust:
 
     def receipt(self, token: bytes) -> bytes:
         """What a signed receipt says. Raises: FlawError."""
+        if not self.version:
+            raise FlawError(Refusal.NO_KEYS, "cannot be proven before the centre has sent its key set")
         parsed = Token.parse(token)
         signer = self.signer(parsed.kid)
         payload = parsed.verify(signer.public, Typ.RECEIPT)

@@ -241,6 +241,7 @@ class Verdict(StrEnum):
 class Refusal(StrEnum):
     """Why an order is refused."""
 
+    NO_KEYS = "no_keys"  # no key set has come yet
     NO_ROOTS = "no_roots"  # the compound's file pins no root: the gateway takes no orders
     RETAINED = "retained"
     TOO_LARGE = "too_large"

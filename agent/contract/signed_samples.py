@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from agent.contract import samples
 from agent.contract.commands import Command, CommandReply, Key, KeySet, Role, Verb, Verdict
 from agent.contract.jws import Typ, sign, x_of
 from agent.contract.samples import AT, EPOCH, GATEWAY, TOPICS, Sample, digest, up
@@ -44,6 +45,11 @@ def command(verb: Verb) -> Iterator[Sample]:
 def keys() -> Iterator[Sample]:
     operator = Key(x=x_of(OPERATOR.public_key()), name="区综治中心值班台", roles=(Role.UNLOCK, Role.HANDLE))
     yield Sample(TOPICS.command(Verb.KEYS), sign(ROOT, Typ.KEYS, KeySet(version=3, keys=(operator,)).payload()))
+
+
+def receipt() -> Iterator[Sample]:
+    for plain in samples.receipt():
+        yield Sample(plain.topic, sign(OPERATOR, Typ.RECEIPT, plain.payload))
 
 
 def reply() -> Iterator[Sample]:

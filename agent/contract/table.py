@@ -74,6 +74,9 @@ MESSAGES: Final = (
         Words("Answers a request", "对补发请求的答复")),
     MessageType("receipt", Direction.DOWN, Suffix.RECEIPT, True, Receipt, samples.receipt,
         Words("The centre has stored everything up to these numbers", "回执：中心已存储至这些序号")),
+    MessageType("receipt-signed", Direction.DOWN, Suffix.RECEIPT, True, Receipt, signed_samples.receipt,
+        Words("The same, signed: what a gateway that pins roots asks for", "签名回执：固定根密钥的网关只认此种"),
+        content_type=JOSE),
     MessageType("request", Direction.DOWN, Suffix.REQUEST, False, Request, samples.request,
         Words("The centre asks for entries again", "请求补发")),
     *(

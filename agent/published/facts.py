@@ -248,6 +248,7 @@ SAYS: Final[Mapping[Kind, tuple[Fact, ...]]] = {
     ),
     Kind.UPLINK_REFUSED: _TROUBLE,
     Kind.RECEIPT_MISMATCH: _TROUBLE,
+    Kind.RECEIPT_FORGED: _TROUBLE,
     Kind.EPOCH_STARTED: (
         EPOCH,
         _text("origin", "how the epoch came to be", "新纪元的由来", Origin.RENEWED, _known(Origin)),

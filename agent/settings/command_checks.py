@@ -10,6 +10,12 @@ from agent.words import Words
 
 
 def problems(settings: Settings) -> Iterator[Finding]:
+    if settings.commands.signed_receipts and not settings.commands.roots:
+        yield Finding(
+            ("commands", "signed_receipts"),
+            Words("is true, but no root vouches for the centre's keys.", "为 true，但没有根密钥可用于验证。"),
+            Words("Name commands.roots, or leave it out.", "请填写 commands.roots，或删除该项。"),
+        )
     owners = {door.lock: door.id for door in settings.doors}
     owners |= {door.sounder: door.id for door in settings.doors if door.sounder is not None}
     outputs = [ref for ref, nature in inventory.points(settings).items() if nature is Nature.OUTPUT]
@@ -40,6 +46,13 @@ def problems(settings: Settings) -> Iterator[Finding]:
 
 
 def weaknesses(settings: Settings) -> Iterator[Finding]:
+    if settings.commands.roots and not settings.commands.receipts_are_signed:
+        yield Finding(
+            ("commands", "signed_receipts"),
+            Words("is false: whoever can write to the broker can have events released that nobody has stored.",
+                  "为 false：能写入代理的人可以伪造回执，使未存储的事件被释放。"),
+            Words("Remove it once the centre signs its receipts.", "中心开始签名回执后请删除该项。"),
+        )  # fmt: skip
     match len(settings.commands.roots):
         case 0:
             yield Finding(

@@ -241,10 +241,16 @@ class Commands(Confined):
 
     roots: Annotated[tuple[Path, ...], Field(max_length=2)] = ()
     """Public halves of the two offline root keys, made by `gatehouse keys new`; either may sign key sets."""
+    signed_receipts: bool | None = None
+    """Whether a receipt counts only under a signature; left out: as soon as roots are named."""
     outputs: tuple[str, ...] = ()
     """Outputs that may be switched by order, `device/point`; none that belongs to a door."""
     per_minute: Annotated[int, Field(ge=1, le=600)] = 60
     """Orders of one key within a minute; more are refused."""
+
+    @property
+    def receipts_are_signed(self) -> bool:
+        return bool(self.roots) if self.signed_receipts is None else self.signed_receipts
 
 
 class Settings(Confined):

@@ -16,6 +16,8 @@ from typing import Final
 from pydantic import ValidationError
 
 from agent.contract import LaneReceipt, Receipt
+from agent.contract.commands import Refusal
+from agent.contract.jws import FlawError
 from agent.events import Lane
 from agent.journal import ConfirmError, Journal
 from agent.journal.database import StorageError
@@ -34,6 +36,7 @@ class TroubleCode(StrEnum):
     REJECTED = "rejected"  # the centre cannot use entries; they are released and kept locally
     RECEIPT_MISMATCH = "receipt_mismatch"  # the receipt does not fit the journal; nothing is released
     RECEIPT_UNREADABLE = "receipt_unreadable"
+    RECEIPT_FORGED = "receipt_forged"  # no key that may issue receipts vouches for it; nothing is released
     REFUSED = "refused"  # the broker refuses a lane's messages; tried again slowly
     SET_ASIDE = "set_aside"  # the broker cannot bear a message; it is declared lost and its lane goes on
     CERTIFICATE = "certificate"  # the gateway's own ends soon, or its successor cannot be used
@@ -53,9 +56,19 @@ class Trouble:
 
 
 class Receipts:
-    """Applies receipts one after the other; confirmations by PUBACK go the same way."""
+    """Applies receipts one after the other; confirmations by PUBACK go the same way.
 
-    def __init__(self, gateway: str, journal: Journal, clock: Clock, on_trouble: Callable[[Trouble], None]) -> None:
+    `prove` makes the document of what came, and raises FlawError when it is not to be believed.
+    """
+
+    def __init__(
+        self,
+        gateway: str,
+        journal: Journal,
+        clock: Clock,
+        on_trouble: Callable[[Trouble], None],
+        prove: Callable[[bytes], bytes] = lambda payload: payload,
+    ) -> None:
         self.counter = 0
         """The highest taken in this epoch; one that is not higher is stale."""
         self.stale = False
@@ -64,6 +77,8 @@ class Receipts:
         self._journal = journal
         self._clock = clock
         self._on_trouble = on_trouble
+        self._prove = prove
+        self._forged = _Rejections()
         self._waiting: deque[bytes] = deque(maxlen=MAX_WAITING)
         self._passed: dict[Lane, int] = {}
         self._heard: dict[Lane, LaneReceipt] = {}
@@ -101,7 +116,10 @@ class Receipts:
 
     async def _read(self, payload: bytes) -> None:
         try:
-            receipt = Receipt.model_validate_json(payload)
+            receipt = Receipt.model_validate_json(self._prove(payload))
+        except FlawError as flaw:
+            self._tell_forged(flaw)
+            return
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"])
@@ -146,6 +164,18 @@ class Receipts:
         self._renewed_s, self._withheld = now, False
         reason = f"{error}; epoch {birth.epoch} has begun with everything that is not confirmed"
         self._on_trouble(Trouble(TroubleCode.RECEIPT_MISMATCH, reason, error.lane, error.upto))
+
+    def _tell_forged(self, flaw: FlawError) -> None:
+        """At once, and those that follow together."""
+        if flaw.refusal is Refusal.NO_KEYS:
+            _log.warning("a receipt waits: %s", flaw)
+            return
+        told, now = self._forged, self._clock.mono_s()
+        told.count += 1
+        if now - told.told_s >= REJECTED_EVERY_S:
+            reason = f"a receipt {flaw}; nothing is released by it"
+            self._on_trouble(Trouble(TroubleCode.RECEIPT_FORGED, reason, count=told.count))
+            told.told_s, told.count = now, 0
 
     def _tell_rejected(self, news: Mapping[Lane, LaneReceipt], before: Mapping[Lane, int]) -> None:
         now = self._clock.mono_s()

@@ -63,6 +63,7 @@ class Uplink:
         picture: Open = no_picture,
         jitter: Jitter = random.uniform,
         on_command: Callable[[Message], None] = lambda _: None,
+        prove: Callable[[bytes], bytes] = lambda receipt: receipt,
     ) -> None:
         self.link = self._normal = LinkState(LinkPhase.CONNECTING)
         self._centre = centre
@@ -78,7 +79,7 @@ class Uplink:
         self._suspects = Suspects()
         self._media = Media(centre.media_kbit_s, picture, lambda name: topics.up(f"media/{name}"), on_trouble)
         self._schedule = Schedule(centre.window, self._suspects.aside, self._media.may_go)
-        self._receipts = Receipts(self._gateway, journal, clock, on_trouble)
+        self._receipts = Receipts(self._gateway, journal, clock, on_trouble, prove)
         self._refusals = Refusals()
         self._states: dict[str, bytes] = {}
         self._dirty: dict[str, None] = {}

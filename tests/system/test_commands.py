@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from agent.audit import AUDIT_FILE, AuditLog
+from agent.contract import Receipt
 from agent.contract.commands import CommandReply, Verb, Verdict
 from agent.events import JsonValue, Kind
 from agent.settings import Protocol, Settings
@@ -15,7 +17,7 @@ from simulators.broker import Broker
 from simulators.compound import SimCompound
 from simulators.registry import Answer
 from tests.conftest import need
-from tests.system.conftest import about, compound, everything_confirmed
+from tests.system.conftest import Said, about, compound, everything_confirmed, gatehouse
 
 GATEWAY = "gh-demo01"
 BEACON = 13
@@ -140,6 +142,11 @@ async def test_what_comes_twice_is_done_once_and_what_nobody_vouches_for_is_not_
         running.centre.publish(Answer(topic, signed("left"), retain=True))
         left = await running.centre.wait_for(about(Kind.COMMAND_FORGED, "commands"), since=mark)
         assert left.data["reason"] == "retained"
+        mark = running.centre.mark()
+        book = running.centre.gateways[GATEWAY]
+        lie = Receipt(gateway=GATEWAY, epoch=book.epoch, counter=1 << 40).payload()
+        running.centre.publish(Answer(f"gatehouse/1/down/{book.path}/receipt", lie, retain=True))
+        await running.centre.wait_for(about(Kind.RECEIPT_FORGED, "uplink"), since=mark)
         await everything_confirmed(running)
         granted = [event for event in running.centre.since(0) if event.kind is Kind.ACCESS_GRANTED]
         assert len(granted) == moved == 1
@@ -148,13 +155,26 @@ async def test_what_comes_twice_is_done_once_and_what_nobody_vouches_for_is_not_
     ]  # fmt: skip
 
 
-async def test_restart_is_answered_and_done_in_order(
+async def test_a_technician_gives_orders_from_the_command_line(
     doors_only: Settings, folder: Path, mosquitto: Callable[[Path], Broker]
 ) -> None:
     async with compound(doors_only, folder, broker=mosquitto) as running:
         await keyed(running)
-        assert (await order(running, Verb.RESTART)).outcome is Verdict.DONE
-        await running.centre.wait_for(about(Kind.AGENT_STOPPED, "gateway"))
+        key = folder / "technician.key"
+        key.write_bytes(running.office.operator.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+        async def command(*arguments: str) -> Said:
+            return await gatehouse("command", *arguments, "--key", key, "--file", running.file, "--lang", "zh")
+
+        assert (await command("unlock", "north-gate", "--keep")).out == "unlock: 已执行\n"
+        await running.lock_is("north-gate", unlocked=True)
+        refused = await command("unlock", "moon-gate")
+        assert (refused.code, "unknown_target" in refused.out) == (1, True), refused
+        wrong = await command("unlock", "north-gate", "--for", "-1")
+        assert (wrong.code, wrong.out) == (2, ""), wrong
+        assert (await command("restart")).code == 0
         assert await running.agent.ended() == 0
         await running.agent.start()
         await everything_confirmed(running)
+        record = await gatehouse("audit", "verify", "--file", running.file)
+        assert (record.code, "chain holds" in record.out) == (0, True)

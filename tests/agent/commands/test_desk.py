@@ -55,6 +55,7 @@ class Desk:
             clock,
             trust=Trust.open(office.pin(folder / "roots"), folder / "keys.jws"),
             per_minute=60,
+            signed_receipts=True,
             inbox=self.inbox,
             audit=self.audit,
             verbs=Verbs(site, clock),
