@@ -11,7 +11,7 @@ from pathlib import Path
 
 from agent.settings import load as load_settings
 from agent.words import Lang, language
-from drivers.base import GatehouseError, SystemClock
+from drivers.base import ConfigError, GatehouseError, SystemClock
 from simulators import centre_command, scenario
 from simulators.broker import Broker
 from simulators.compound import SimCompound
@@ -26,7 +26,7 @@ DEMO_COMPOUND = Path(__file__).parent.parent / "config" / "simulated.toml"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit codes: 0 the scenario passed, 1 it did not, 2 the call or a file is wrong."""
+    """Exit codes: 0 the scenario passed, 1 it did not or nothing came up, 2 the call or a file is wrong."""
     options = _parser().parse_args(arguments)
     folder = Path(tempfile.mkdtemp(prefix="gatehouse-"))
     try:
@@ -35,7 +35,9 @@ def main(arguments: Sequence[str]) -> int:
         print(f"gatehouse: {error}", file=sys.stderr)
         if error.hint:
             print(f"  cure: {error.hint}", file=sys.stderr)
-        return 2
+        if isinstance(error, ConfigError):
+            return 2
+        passed = False
     except KeyboardInterrupt:
         return 130
     if passed:
