@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simulators.wire import Pace
+from tests.bench.table import Row
 
 _ANSWER_S = 20.0
 _GAP_BYTES = 2  # the panel keeps the line idle so long before each command
@@ -28,6 +29,11 @@ class Frames:
     def cycle_s(self, baud: int, poll_interval_s: float = 0.05) -> float:
         exchange_s = (self.poll + self.ack + _GAP_BYTES) * 10 / baud + Pace().turnaround_s
         return max(poll_interval_s, 2 * exchange_s)
+
+    def collisions_row(self, baud: int) -> Row:
+        """Also met by a far end that the machine held up for longer than a time-out."""
+        what = f"OSDP at {baud}: commands sent into a reply"
+        return Row(what, f"{self.collisions}", "", "0", self.collisions == 0)
 
     def worst_s(self, baud: int) -> float:
         """From a card that has just missed its poll to the last byte of the reply."""

@@ -117,7 +117,6 @@ async def _paced(baud: int) -> list[Row]:
         back_s = await _returning(far, panel)
         frames = await far.frames()
     where = f"OSDP at {baud}, two readers in secure channel"
-    assert frames.collisions == 0, "the panel spoke into a reply"
     return [
         Row(
             f"{where}: polls a second of each reader", f"{per_second:.1f}", f"{limit:.1f}",
@@ -125,6 +124,7 @@ async def _paced(baud: int) -> list[Row]:
         ),
         Row(f"{where}: CPU at rest", f"{share:.1%} of a core", "", "≤ 2 %", share <= 0.02),
         Row(f"{where}: a reader is powered again and serves", f"{back_s:.2f} s", "", "≤ 1 s", back_s <= 1),
+        frames.collisions_row(baud),
     ]  # fmt: skip
 
 

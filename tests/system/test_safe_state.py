@@ -75,8 +75,11 @@ def settings_of_both(doors_only: Settings) -> Settings:
     """North: a strike, held while no agent runs. South: a magnet whose relay, energised, holds it: then released."""
     north = GpioOutput(id="north-lock", line=NORTH)
     south = GpioOutput(id="south-lock", line=SOUTH, active=Active.LOW, safe=True)
+    given = {north.id: north, south.id: south}
     devices = tuple(
-        device.model_copy(update={"outputs": (north, south)}) if isinstance(device, GpioChip) else device
+        device.model_copy(update={"outputs": tuple(given.get(output.id, output) for output in device.outputs)})
+        if isinstance(device, GpioChip)
+        else device
         for device in doors_only.devices
     )
     fails = {"north-gate": FailMode.SECURE, "south-gate": FailMode.SAFE}
