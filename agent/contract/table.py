@@ -41,13 +41,13 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MessageType:
-    """`name` is unique and never changes its meaning; `model` is the JSON of the payload."""
+    """`name` is unique and never changes its meaning; `model` is the JSON of the payload, None of a picture."""
 
     name: str
     direction: Direction
     suffix: Suffix
     retain: bool
-    model: type[Document]
+    model: type[Document] | None
     samples: Callable[[], Iterable[Sample]]
     words: Words
     qos: int = 1
@@ -70,6 +70,9 @@ MESSAGES: Final = (
         Words("The state of one device and of its points", "一台设备及其各点位的状态")),
     MessageType("health", Direction.UP, Suffix.HEALTH, True, HealthMessage, samples.health,
         Words("How the gateway is: board, disk, link, queues, devices", "网关健康状况：主板、磁盘、链路、队列、设备")),
+    MessageType("media", Direction.UP, Suffix.MEDIA, False, None, tuple,
+        Words("A picture that an event names, people blurred", "事件所指的图片，人员已模糊"),
+        content_type="image/jpeg"),
     MessageType("request-reply", Direction.UP, Suffix.REPLY, False, RequestReply, samples.request_reply,
         Words("Answers a request", "对补发请求的答复")),
     MessageType("receipt", Direction.DOWN, Suffix.RECEIPT, True, Receipt, samples.receipt,

@@ -16,6 +16,7 @@ class Suffix(StrEnum):
     EVENT = "event/{lane}/{kind}"
     DEVICE = "device/{device}"
     HEALTH = "health"
+    MEDIA = "media/{snapshot}"
     REPLY = "reply/{request}"
     RECEIPT = "receipt"
     REQUEST = "request"
@@ -55,6 +56,9 @@ class Topics:
 
     def device(self, device: str) -> str:
         return self.up(Suffix.DEVICE.filled(device=device))
+
+    def media(self, snapshot: str) -> str:
+        return self.up(Suffix.MEDIA.filled(snapshot=snapshot))
 
     def reply(self, request_id: str) -> str:
         return self.up(Suffix.REPLY.filled(request=request_id))

@@ -9,7 +9,7 @@ from agent.contract.table import JOSE, MESSAGES, Direction, MessageType
 from agent.contract.topics import Suffix
 from agent.events import CATALOGUE, Kind
 from agent.published.kinds import Schema, data_schema, envelope_schema, kind_schema, sample
-from agent.published.schemas import described
+from agent.published.schemas import document_schemas
 
 Node: TypeAlias = dict[str, Any]
 
@@ -23,6 +23,7 @@ _PARAMETERS: Final[Mapping[str, str]] = {
     "lane": "An ordered stream of its own.",
     "kind": "What happened; see events.md.",
     "device": "Id of a device.",
+    "snapshot": "Name of a picture, as snapshot.taken gives it.",
     "request": "Id of the request or order that is answered.",
 }
 _ABOUT: Final = (
@@ -109,8 +110,10 @@ def _messages() -> Iterator[tuple[str, Node]]:
 
 def _message(message: MessageType) -> Node:
     payload: Schema = {"$ref": f"#/components/schemas/{message.name}"}
-    if message.content_type != "application/json":
+    if message.content_type == JOSE:
         payload = {"type": "string", "description": "A compact JWS that carries:", "x-carries": payload}
+    elif message.model is None:
+        payload = {"type": "string", "contentMediaType": message.content_type}
     return {
         "name": message.name,
         "title": message.words.en,
@@ -126,11 +129,10 @@ def _example(made: Sample) -> Node:
 
 
 def _schemas() -> Iterator[tuple[str, Schema]]:
-    for message in MESSAGES:
-        schema = described(message.model, closed=message.content_type == JOSE)
+    for message, schema in document_schemas():
         for name, part in schema.pop("$defs", {}).items():
             yield name, _draft7(part)
-        yield message.name, _draft7(schema)
+        yield message, _draft7(schema)
     yield "event", _draft7(envelope_schema())
     for kind in Kind:
         rest = kind_schema(kind, data_schema(kind))

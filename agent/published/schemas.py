@@ -1,11 +1,11 @@
 """JSON Schema (2020-12) of every message, one file each; events share one."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from pydantic import BaseModel
 
-from agent.contract.table import JOSE, MESSAGES, MessageType
+from agent.contract.table import JOSE, MESSAGES
 from agent.events import Kind
 from agent.published.kinds import Schema, data_schema, envelope_schema, kind_schema
 from agent.settings.schema import describe, models_within
@@ -15,13 +15,15 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 def files() -> Mapping[str, Schema]:
     """File name -> schema."""
-    documents = {f"{message.name}.schema.json": document_schema(message) for message in MESSAGES}
+    documents = {f"{name}.schema.json": {"$schema": DIALECT, **schema} for name, schema in document_schemas()}
     return documents | {"event.schema.json": event_schema()}
 
 
-def document_schema(message: MessageType) -> Schema:
-    schema = described(message.model, closed=message.content_type == JOSE)
-    return {"$schema": DIALECT, **schema, "title": message.name}
+def document_schemas() -> Iterator[tuple[str, Schema]]:
+    """Name and schema of every message that is JSON, or carries it, and is no event."""
+    for message in MESSAGES:
+        if message.model is not None:
+            yield message.name, described(message.model, closed=message.content_type == JOSE) | {"title": message.name}
 
 
 def event_schema() -> Schema:

@@ -77,7 +77,7 @@ class Uplink:
         self._on_trouble = on_trouble
         self._on_command = on_command
         self._suspects = Suspects()
-        self._media = Media(centre.media_kbit_s, picture, lambda name: topics.up(f"media/{name}"), on_trouble)
+        self._media = Media(centre.media_kbit_s, picture, topics.media, on_trouble)
         self._schedule = Schedule(centre.window, self._suspects.aside, self._media.may_go)
         self._receipts = Receipts(self._gateway, journal, clock, on_trouble, prove)
         self._refusals = Refusals()

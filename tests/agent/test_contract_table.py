@@ -23,6 +23,7 @@ def test_every_topic_is_in_the_list_once() -> None:
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda message: message.name)
 def test_every_sample_has_its_topic_and_reads_back(message: MessageType) -> None:
     for sample in message.samples():
+        assert message.model is not None
         assert fits(message.address, sample.topic, message.direction)
         document = Token.parse(sample.payload).payload if message.content_type == JOSE else sample.payload
         assert message.model.model_validate_json(document).payload() == document

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.contract import StatusMessage, Suffix, Topics
 from agent.contract.health import HealthMessage
 from agent.events import CATALOGUE, Event, JsonValue, Kind
 from agent.health import HealthWatch
@@ -14,15 +15,19 @@ from agent.health.conditions import HOLD_S
 from agent.health.machine import Machine
 from agent.health.watch import LOOK_S
 from agent.published.kinds import says
-from agent.settings import Settings
+from agent.settings import Centre, Protocol, Settings
+from agent.uplink import Session, Target
+from agent.uplink.session import Message
 from drivers.base import SystemClock
 from simulators.broker import Broker, free_ports
 from tests.agent import whole
 from tests.agent.health.test_metrics import ask, figures
 from tests.agent.house import GATEWAY
 from tests.clock import ManualClock
+from tests.conftest import need
 
 SETTINGS = Settings.model_validate({"gateway": GATEWAY.model_dump(), "centre": {"broker": "mqtt://127.0.0.1"}})
+NAMED = GATEWAY.model_dump() | {"areas": {"city": "铜川市", "county": "王益区"}}
 AT = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 SNAPSHOT: dict[str, JsonValue] = {
     "time_trusted": True,
@@ -106,6 +111,38 @@ async def test_a_bug_here_costs_a_look_and_nothing_else(tmp_path: Path, caplog: 
     watched.snapshot["link"] = SNAPSHOT["link"]
     await watched.looks(1)
     assert len(watched.told) == 1
+
+
+async def seen(broker: Broker, wanted: set[str]) -> dict[str, bytes]:
+    """What a county's centre gets with its one filter, until all that is wanted has come."""
+    found, wake = dict[str, bytes](), asyncio.Event()
+    session = Session(Target.of(Centre(broker=broker.url)), Protocol.MQTT311, "county", 30, wake)
+    await session.open(SystemClock())
+    session.subscribe(["gatehouse/1/up/610200/610202/#"])
+    session.flush()
+    async with asyncio.timeout(60):
+        while not wanted <= found.keys():
+            await wake.wait()
+            wake.clear()
+            found |= {said.topic: said.payload for said in session.take() if isinstance(said, Message)}
+    session.close()
+    return found
+
+
+async def test_the_centre_finds_health_and_the_names_of_the_four_levels_retained(tmp_path: Path) -> None:
+    need(Broker.has("mosquitto"), "mosquitto")
+    broker, topics = Broker.mosquitto(tmp_path / "broker"), Topics.of(GATEWAY)
+    async with broker, whole.agent(tmp_path, broker, SystemClock(), gateway=NAMED):
+        wanted = {topics.up(Suffix.HEALTH), topics.status}
+        await seen(broker, wanted)
+        found = await seen(broker, wanted)  # by whoever comes later, so they are retained
+    health = HealthMessage.model_validate_json(found[topics.up(Suffix.HEALTH)])
+    assert (health.gateway, health.journal.state) == (GATEWAY.id, "ok")
+    assert health.board.memory_total_kib is not None
+    areas = StatusMessage.model_validate_json(found[topics.status]).areas
+    assert [(area.code, area.name) for area in areas.values()] == [
+        ("610200", "铜川市"), ("610202", "王益区"), ("610202001", None), ("610202001001", None),
+    ]  # fmt: skip
 
 
 async def test_the_local_port_tells_how_the_agent_is_and_nothing_of_duress(tmp_path: Path) -> None:
