@@ -108,6 +108,7 @@ class Agent:
             on_trouble=self._trouble,
             on_command=self._commanded,
             prove=self._prove,
+            picture=lambda body: self.pictures.open(body),  # noqa: PLW0108 - made later: it asks the vision process
         )
         self._board = Board(boot, recorder.units, self._uplink.publish_state)
         self._latches = Latches(settings.storage.folder / "latches", clock)
