@@ -37,11 +37,10 @@ class Recorder:
 
     def _epoch_started(self, birth: Birth) -> bytes:
         data: dict[str, JsonValue] = {"epoch": birth.epoch, "origin": birth.origin.value}
-        if birth.set_aside:
-            data |= {"set_aside": birth.set_aside, "reason": birth.reason}
-        if birth.previous:
-            tails: JsonValue = {lane.value: asdict(tail) for lane, tail in birth.tails.items()}
-            data |= {"reason": birth.reason, "previous": birth.previous, "tails": tails}
+        said = {"set_aside": birth.set_aside, "reason": birth.reason, "previous": birth.previous}
+        data |= {fact: words for fact, words in said.items() if words}
+        if birth.tails:
+            data["tails"] = {lane.value: asdict(tail) for lane, tail in birth.tails.items()}
         return self._body(Event(Kind.EPOCH_STARTED, "journal", self._clock.mono_s(), data))
 
     def _entries_dropped(self, dropped: Dropped) -> bytes:

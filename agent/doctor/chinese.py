@@ -236,6 +236,8 @@ _SENTENCES = {
     "Stop the other gatehouse (systemctl stop gatehouse), or name another storage.folder.": (
         "请停止另一个 gatehouse（systemctl stop gatehouse），或指定其他 storage.folder"
     ),
+    "{}; events are kept in memory and lost with the power": "{}；事件仅保存在内存中，断电即丢失",
+    "Check the journal's disk, or replace it.": "请检查或更换存放日志的磁盘",
     # gatehouse journal
     "{} has changed while it was read": "{} 在读取期间发生了变化",
     "run it again": "请重新运行",

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from sqlalchemy.exc import DBAPIError
 
 PAGE_BYTES = 4096
+MEMORY = Path(":memory:")
+"""The name of a database without a file."""
 
 READ_ONLY_HINT = "The disk is read-only, as a worn SD card makes itself: check it (fsck), or replace it."
 
@@ -58,7 +60,7 @@ class Database:
                 f"max_page_count={pages}",
             ):
                 self.execute(f"PRAGMA {pragma}")
-            self._identity = _identity(path)
+            self._identity = None if path == MEMORY else _identity(path)
         except GatehouseError:
             self.close()
             raise
@@ -96,7 +98,7 @@ class Database:
     def moved(self) -> bool:
         """Another file stands under this name, or none: what is written here is not found again."""
         try:
-            return _identity(self.path) != self._identity
+            return self._identity is not None and _identity(self.path) != self._identity
         except StorageError:
             return True
 

@@ -16,9 +16,11 @@ class Disk:
         self._clock = clock
         self._backoff = Backoff(first_s=0.25, ceiling_s=5.0)
         self._retry_at = 0.0
+        self._since_s = 0.0
 
     def refuses(self, err: StorageError) -> None:
         if self.refusal is None:
+            self._since_s = self._clock.mono_s()
             _LOG.error("journal: the disk refuses, events wait in memory: %s", err)
         self.refusal = err
         self._retry_at = self._clock.mono_s() + self._backoff.next_s()
@@ -26,8 +28,16 @@ class Disk:
     def takes(self) -> None:
         if self.refusal is not None:
             _LOG.info("journal: the disk takes entries again")
-            self.refusal = None
-            self._backoff.reset()
+            self.forget()
+
+    def forget(self) -> None:
+        """Nothing is known of it any more."""
+        self.refusal = None
+        self._backoff.reset()
+
+    def refused_s(self) -> float:
+        """How long it has refused, while it does."""
+        return self._clock.mono_s() - self._since_s
 
     def wait_s(self) -> float:
         """How long until it may be tried again."""

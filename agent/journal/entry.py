@@ -119,6 +119,7 @@ class Origin(StrEnum):
     NEW = "new"
     CONTINUED = "continued"
     AFTER_CORRUPTION = "after_corruption"
+    IN_MEMORY = "in_memory"  # the disk has refused for long; lost with the power
     RENEWED = "renewed"  # the centre knows another history than ours: a restored or a cloned database
 
 
@@ -140,7 +141,8 @@ class Tail:
 class Birth:
     """How this epoch came to be; `set_aside` names the damaged file that was kept, `reason` what was wrong.
 
-    A renewed epoch names the `previous` one and how its lanes stood.
+    A renewed epoch names the `previous` one and how its lanes stood; one that is continued after another in memory
+    names that.
     """
 
     origin: Origin

@@ -100,7 +100,7 @@ def open_store(
         if damage is None:
             try:
                 if not path.exists():
-                    return _begin(path, limits, bodies, Birth(Origin.NEW, uuid4().hex))
+                    return begin(path, limits, bodies, Birth(Origin.NEW, uuid4().hex))
                 return _continue(path, limits, bodies, clean=clean, fresh=fresh)
             except DamagedError as err:
                 damage = Damage(str(err))
@@ -113,13 +113,13 @@ def open_store(
 def _begin_after(damage: Damage, path: Path, limits: Limits, bodies: Bodies, now: str) -> Opened:
     """The damaged file is kept under another name; a crash before the end of this is made good by the next opening."""
     damage = set_aside(path, damage, now)
-    found = _begin(path, limits, bodies, Birth(Origin.AFTER_CORRUPTION, uuid4().hex, damage.aside, damage.reason))
+    found = begin(path, limits, bodies, Birth(Origin.AFTER_CORRUPTION, uuid4().hex, damage.aside, damage.reason))
     with _closed_on_failure(found.database):
         finished(path.parent)
     return found
 
 
-def _begin(path: Path, limits: Limits, bodies: Bodies, birth: Birth) -> Opened:
+def begin(path: Path, limits: Limits, bodies: Bodies, birth: Birth) -> Opened:
     """In one transaction with the first entry. What a crash has left of an earlier attempt is continued."""
     with _closed_on_failure(Database(path, limits.max_bytes)) as database:
         if not database.blank():
@@ -136,7 +136,7 @@ def _continue(path: Path, limits: Limits, bodies: Bodies, *, clean: bool, fresh:
     with _closed_on_failure(Database(path, limits.max_bytes)) as database:
         if fresh and database.blank():
             database.close()
-            return _begin(path, limits, bodies, Birth(Origin.NEW, uuid4().hex))
+            return begin(path, limits, bodies, Birth(Origin.NEW, uuid4().hex))
         at_once = database.used_bytes() <= CHECKED_AT_ONCE
         if not clean and at_once and (wrong := database.sound()):
             raise DamagedError(wrong)

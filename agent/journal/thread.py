@@ -10,7 +10,6 @@ import sys
 import threading
 from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +30,11 @@ from agent.journal.entry import (
     Storing,
 )
 from agent.journal.inbox import Confirmation, Inbox, Picture, PictureQuestion, Question, Report, Waiting
-from agent.journal.opening import FILE, FolderLock, Opened, open_store
 from agent.journal.pictures import Pictures
 from agent.journal.quarantine import mark_damaged
 from agent.journal.renewal import Renewal, renew
 from agent.journal.spool import MediaSpool
+from agent.journal.standby import AFTER_S, Ready, Standby
 from agent.journal.store import RESERVED, Store
 from drivers.base import Clock, ConfigError
 
@@ -77,8 +76,11 @@ class JournalThread:
         self._confirmations: list[Confirmation] = []
         self._questions: list[Question | PictureQuestion] = []
         self._pictures = Pictures(MediaSpool(folder / "media", limits.media_bytes))
-        self._former: Store | None = None
-        """What was last opened or renewed."""
+        self._standby = Standby(folder, limits, bodies, clock, self._disk, self._name_of_now)
+        self._epoch = ""
+        """What the loop knows of, if anything."""
+        self._until_s: float | None = None
+        """When a journal in memory is left to try the disk again."""
         self._check: Check | None = None
         self._thread: threading.Thread
 
@@ -115,29 +117,28 @@ class JournalThread:
     def _live(self, loop: AbstractEventLoop, opened: "Future[Birth]", patient: bool) -> None:
         """Raises: ConfigError when it cannot open; anything else later is a bug or damage."""
         while (ready := self._open(loop, patient or opened.done())) is not None:
-            lock, found = ready
             clean = False
             try:
-                try:
-                    self._begin(loop, opened, found)
-                    if self._serve(loop, found.database, found.store):
-                        clean = self._check is None or self._check.passed
-                        return
-                except DamagedError as err:
-                    mark_damaged(self._folder, str(err))
-                    raise
-                finally:
-                    if self._check is not None:
-                        self._check.stop()
-                    found.database.close()
+                self._begin(loop, opened, ready)
+                if self._serve(loop, ready.found.database, ready.found.store):
+                    clean = self._check is None or self._check.passed
+                    self._standby.end()
+                    return
+            except DamagedError as err:
+                mark_damaged(self._folder, str(err))
+                raise
             finally:
-                lock.release(clean=clean)
+                if self._check is not None:
+                    self._check.stop()
+                if ready.lock is not None:
+                    ready.found.database.close()
+                    ready.lock.release(clean=clean)
 
-    def _open(self, loop: AbstractEventLoop, patient: bool) -> tuple[FolderLock, Opened] | None:
+    def _open(self, loop: AbstractEventLoop, patient: bool) -> Ready | None:
         """None when it was closed before the disk let us. Raises: ConfigError."""
         while True:
             try:
-                return self._open_once()
+                return self._standby.open()
             except StorageError as err:
                 if not patient:
                     raise ConfigError(str(err), hint=err.hint) from err
@@ -146,54 +147,43 @@ class JournalThread:
                 if self.inbox.changed.wait_for(lambda: self.inbox.closing, self._disk.wait_s()):
                     return None
 
-    def _open_once(self) -> tuple[FolderLock, Opened]:
-        if self._former is not None and not (self._folder / FILE).exists():
-            hint = "Bring the disk back; a restart begins a new journal."
-            raise StorageError(f"journal {self._folder / FILE} is gone", hint=hint)
-        lock = FolderLock(self._folder)
-        with ExitStack() as stack:
-            stack.callback(lock.release, clean=False)
-            if not lock.fresh:
-                lock.opened()
-            found = open_store(
-                self._folder, self._limits, self._bodies, self._name_of_now, clean=lock.clean, fresh=lock.fresh
-            )
-            stack.callback(found.database.close)
-            if lock.fresh:
-                lock.opened()
-            stack.pop_all()
-        return lock, found
-
-    def _begin(self, loop: AbstractEventLoop, opened: "Future[Birth]", found: Opened) -> None:
-        """With a store just opened: for the first time, or because another file stood under its name."""
-        former, store = self._former, found.store
+    def _begin(self, loop: AbstractEventLoop, opened: "Future[Birth]", ready: Ready) -> None:
+        """With a store just opened: for the first time, or because another file is written from now on."""
+        found, store = ready.found, ready.found.store
         store.in_flight = self.in_flight
-        self._pictures.begin([*store.pictured(), *(d.body for d, _ in self._drafts if d.lane is Lane.MEDIA)])
-        self._check = Check(found.database.path, self.inbox.found_damage) if found.unchecked else None
-        if self._check is not None:
-            self._check.start()
-        self._disk.takes()
-        if former is None:
+        self._until_s, self._check = ready.until_s, None
+        if ready.lock is not None:
+            media = (draft.body for draft, _ in self._drafts if draft.lane is Lane.MEDIA)
+            self._pictures.begin([*store.pictured(), *media])
+            self._disk.takes()
+            if found.unchecked:
+                self._check = Check(found.database.path, self.inbox.found_damage)
+                self._check.start()
+        if not self._epoch:
             self._send(loop, store.states())
             loop.call_soon_threadsafe(answer(opened, found.birth))
-        elif former.epoch != store.epoch:
+        elif self._epoch != store.epoch:
             self._send(loop, store.states(), birth=found.birth)
-        elif former.states() != store.states():
+        self._epoch = store.epoch
+        if self._standby.is_strange:
+            self._standby.is_strange = False
             self.inbox.renew(Renewal("the file came back in another state than it went", {}, Future(loop=loop)))
-        self._former = store
 
     def _serve(self, loop: AbstractEventLoop, database: Database, store: Store) -> bool:
-        """Until it is closed, or False: another file stands under the name of ours, and is to be opened."""
+        """Until it is closed, or False: another file is to be written from now on."""
         while True:
             self._take(idle=not store.untidy(self._today()))
             closing = self.inbox.closing
             if self.inbox.damage:
                 raise DamagedError(self.inbox.damage)
             due = closing or not self._disk.wait_s()
-            if self._disk.refusal is not None and due and database.moved():
+            if self._disk.refusal is not None and due and (database.moved() or self._disk.refused_s() >= AFTER_S):
                 return closing
+            if self._until_s is not None and self._clock.mono_s() >= self._until_s and not closing:
+                return False
             if self.inbox.renewals:
-                self._former = store = self._renew(loop, database, store)
+                store = self._renew(loop, database, store)
+                self._standby.renewed(store)
             if self._questions:
                 self._answer_questions(loop, store)
             while self.inbox.pictures:
@@ -257,9 +247,12 @@ class JournalThread:
     def _take_picture(self, loop: AbstractEventLoop, store: Store, picture: Picture) -> None:
         """The file first, then its entry among the drafts. What the disk refuses is refused at once."""
         self.round_began_s = self._clock.mono_s()
+        refusal: StorageError | RefusedError | None = self._disk.refusal
+        if self._until_s is not None:
+            refusal = RefusedError("the disk refuses", hint="Check the journal's disk, or replace it.")
         try:
-            if self._disk.refusal is not None:
-                raise self._disk.refusal
+            if refusal is not None:
+                raise refusal
             self._pictures.keep(store, picture.jpeg)
         except (StorageError, RefusedError) as err:
             self._refused += 1
@@ -318,6 +311,7 @@ class JournalThread:
             return store
         self.inbox.renewals.popleft()
         fresh.in_flight = self.in_flight
+        self._epoch = fresh.epoch
         self._disk.takes()
         self._send(loop, fresh.states(), [answer(asked.done, birth)], birth=birth)
         return fresh
@@ -339,7 +333,7 @@ class JournalThread:
         self._send(loop, None, answers)
 
     def _health(self) -> Health:
-        troubled = self._disk.health(self._refused)
+        troubled = self._standby.health(self._refused) or self._disk.health(self._refused)
         if troubled is None and self._no_room:
             return Health(Storing.FULL, self._no_room, _FULL_HINT, self._refused)
         return troubled or Health(refused=self._refused)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.events import Lane
-from agent.journal import Journal, Limits, Origin, Storing, opening
+from agent.events import Kind, Lane
+from agent.journal import Draft, Journal, Limits, Origin, RefusedError, Storing, opening
 from agent.journal.database import DamagedError
 from agent.journal.proof import prove
 from drivers.base import SystemClock
@@ -76,26 +76,77 @@ async def test_on_a_disk_that_is_read_only_events_wait_in_memory_until_it_is_not
         await journal.close()
 
 
+class HurriedClock(SystemClock):
+    """A minute passes in 0.6 s."""
+
+    def mono_s(self) -> float:
+        return 100 * super().mono_s()
+
+
+async def is_of_another_epoch(journal: Journal, epoch: str) -> int:
+    """How many alarms came meanwhile."""
+    count = 0
+    async with asyncio.timeout(20):
+        while journal.epoch == epoch:
+            journal.append_nowait(draft(Lane.ALARM, count))
+            count += 1
+            await SystemClock().sleep(0.05)
+    return count
+
+
+async def test_on_a_disk_that_stays_read_only_alarms_leave_by_a_journal_in_memory(folder: Path) -> None:
+    need(mount("-t", "tmpfs", "-o", "size=4m,ro", "tmpfs", folder), "the right to mount a small disk")
+    journal = Journal.start(folder / "journal", Limits(), HurriedClock())
+    try:
+        journal.append_nowait(draft(Lane.ALARM, 1000))
+        memory = await journal.opened
+        assert memory.origin is Origin.IN_MEMORY
+        await until(journal, lambda: journal.pending == 0)
+        assert journal.health.state is Storing.FAILING
+        assert "Read-only file system; events are kept in memory" in journal.health.reason
+        (alarm,) = await everything(journal, Lane.ALARM)
+        assert alarm.body == draft(Lane.ALARM, 1000).body, "the uplink can send it"
+        await journal.confirm(Lane.ALARM, alarm.sequence, alarm.digest)
+        with pytest.raises(RefusedError):
+            await journal.append_picture(
+                b"jpeg", lambda name: Draft(Lane.MEDIA, Kind.READINGS, b'"sha256":"%s"' % name.encode())
+            )
+
+        assert mount("-o", "remount,rw", folder)
+        count = await is_of_another_epoch(journal, memory.epoch)
+        await is_well(journal)
+        carried = [entry.body for entry in await everything(journal, Lane.ALARM)]
+        assert carried == [draft(Lane.ALARM, number).body for number in range(count)], "all but what was confirmed"
+        ledger = [entry.body for entry in await everything(journal, Lane.LEDGER)]
+        assert any(b'"previous":"%s"' % memory.epoch.encode() in body for body in ledger), "and the epoch has ended"
+    finally:
+        await journal.close()
+    assert not prove(folder / "journal" / FILE).flaws
+
+
 @pytest.mark.usefixtures("image")
 async def test_a_disk_that_turns_read_only_is_a_loud_fault_and_the_journal_goes_on_in_memory(folder: Path) -> None:
     """As a worn SD card does: the kernel finds the file system damaged."""
-    async with opened(folder) as journal:
+    journal = await Journal.open(folder, Limits(), HurriedClock())
+    try:
         entry = await journal.append(draft(Lane.ALARM, 1))
         (device,) = [line.split()[0] for line in Path("/proc/mounts").read_text().splitlines() if str(folder) in line]
         trigger = Path("/sys/fs/ext4") / Path(device).name / "trigger_fs_error"
         if not os.access(trigger, os.W_OK):
             pytest.skip("this kernel makes no faults of ext4 on purpose")
         trigger.write_text("worn")
-        for number in (2, 3):
-            journal.append_nowait(draft(Lane.ALARM, number))
+        epoch = journal.epoch
+        journal.append_nowait(draft(Lane.ALARM, 2))
         await is_failing(journal)
-        assert journal.pending == 2
         assert await journal.peek(Lane.ALARM, 0, 10) == (entry,), "what was written is still delivered"
-        confirming = asyncio.create_task(journal.confirm(Lane.ALARM, 1, entry.digest))
-        assert await journal.peek(Lane.ALARM, 0, 10) == (entry,)
-        assert not confirming.done(), "a receipt waits too"
-        confirming.cancel()
-    assert journal.health.refused == 2, "and what is lost by ending it now is counted"
+        await is_of_another_epoch(journal, epoch)
+        await until(journal, lambda: journal.pending == 0)
+        assert journal.birth.origin is Origin.IN_MEMORY
+        assert (await everything(journal, Lane.ALARM))[0].body == draft(Lane.ALARM, 2).body
+        assert journal.health.state is Storing.FAILING
+    finally:
+        await journal.close()
+    assert prove(folder / FILE).lanes[0].waiting == 1, "what was on the disk is still there"
 
 
 @pytest.mark.parametrize("older", [False, True])
