@@ -206,8 +206,9 @@ class JournalThread:
             if self._disk.refusal is not None:
                 inbox.changed.wait_for(lambda: inbox.questions or inbox.closing, POLL_S)
             elif idle and not self._drafts:
-                due = self._telemetry_due
-                wait_s = IDLE_S if due is None else max(0.0, due - self._clock.mono_s())
+                due, now_s = self._telemetry_due, self._clock.mono_s()
+                until_s = min(at_s for at_s in (due, self._until_s, now_s + IDLE_S) if at_s is not None)
+                wait_s = max(0.0, until_s - now_s)
                 inbox.changed.wait_for(lambda: inbox.presses() or (due is None and inbox.drafts), wait_s)
             if not self._drafts and not self._lingers():
                 self._drafts = inbox.take(BATCH_ROWS, BATCH_BYTES)
