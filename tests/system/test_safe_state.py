@@ -70,6 +70,17 @@ class Service(AgentProcess):
                 return
 
 
+async def post_s(file: Path) -> float:
+    """What ExecStopPost may take here: the stated time, unless this machine is too busy to run it twice in that.
+
+    While the agent holds the lines the program is refused them, and leaves them alone.
+    """
+    begun = CLOCK.mono_s()
+    refused = await gatehouse("safe-outputs", file)
+    assert refused.code == 1
+    return max(POST_S, 2 * (CLOCK.mono_s() - begun))
+
+
 @pytest.fixture
 def settings_of_both(doors_only: Settings) -> Settings:
     """North: a strike, held while no agent runs. South: a magnet whose relay, energised, holds it: then released."""
@@ -88,10 +99,10 @@ def settings_of_both(doors_only: Settings) -> Settings:
 
 
 @pytest.mark.parametrize(
-    ("how", "bound_s", "course"),
+    ("how", "until_post_s", "course"),
     [
-        (signal.SIGKILL, POST_S, ["ExecStopPost"]),
-        (signal.SIGSTOP, WATCHDOG_S + ABORT_S + POST_S, ["watchdog", "ExecStopPost"]),
+        (signal.SIGKILL, 0.0, ["ExecStopPost"]),
+        (signal.SIGSTOP, WATCHDOG_S + ABORT_S, ["watchdog", "ExecStopPost"]),
     ],
     ids=["killed", "stopped"],
 )
@@ -100,7 +111,7 @@ async def test_every_lock_is_held_or_released_as_declared(
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     how: signal.Signals,
-    bound_s: float,
+    until_post_s: float,
     course: list[str],
 ) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", str(int(WATCHDOG_S * 1e6)))
@@ -113,6 +124,7 @@ async def test_every_lock_is_held_or_released_as_declared(
         await running.lock_is("north-gate", unlocked=True)
         assert (lines.level(NORTH), lines.level(SOUTH)) == (True, True)
 
+        bound_s = until_post_s + await post_s(running.file)
         begun = CLOCK.mono_s()
         service.send(how)
         supervised = asyncio.create_task(service.until_stopped(), name="systemd")
