@@ -148,6 +148,7 @@ class Agent:
             restart=self._restart,
             say=self._record,
             on_turn=self._uplink.refresh_status,
+            verified=self._floor.verify,
         )
         self._health = HealthWatch(
             settings, boot, clock, snapshot=self.snapshot, publish=self._uplink.publish_state, record=self._record
@@ -339,6 +340,7 @@ class Agent:
             receipt_counter=self._uplink.receipt_counter,
             challenge=self._commands.challenge,
             keys=self._commands.trust.version,
+            encryption=self._commands.encryption,
         ).payload()
 
     def snapshot(self) -> Mapping[str, JsonValue]:

@@ -14,10 +14,12 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import ValidationError
 
+from agent.commands.seal import in_parts, seal
 from agent.commands.signing import LIVES_S, order, read_private
 from agent.contract import StatusMessage, Topics
 from agent.contract.commands import ARGS_OF, MOVES, CommandReply, Handled, KeySet, Verb, Verdict
 from agent.contract.jws import FlawError, Token
+from agent.credentials import parse_change
 from agent.events import JsonValue, Lane
 from agent.settings import Centre, Protocol, Settings, load
 from agent.uplink import Cause, LinkDownError, Session, Target
@@ -135,37 +137,57 @@ async def _give(options: argparse.Namespace, settings: Settings, clock: Clock) -
         session.subscribe([topics.status, topics.up("reply/+")])
         session.flush()
         status = StatusMessage.model_validate_json(await _next(session, wake, clock, topics.status, options.wait))
-        order_id, payload = _signed(options, verb, settings.gateway.id, status)
-        session.publish(topics.command(verb), payload)
-        session.flush()
-        return CommandReply.model_validate_json(await _next(session, wake, clock, topics.reply(order_id), options.wait))
+        for order_id, payload in _signed(options, verb, settings.gateway.id, status):
+            session.publish(topics.command(verb), payload)
+            session.flush()
+            said = await _next(session, wake, clock, topics.reply(order_id), options.wait)
+            reply = CommandReply.model_validate_json(said)
+            if reply.outcome is not Verdict.DONE:
+                break
     except TimeoutError as err:
         hint = "is the gateway online? an order that nobody vouches for gets no answer: gatehouse keys show"
         raise GatehouseError(f"{topics.path}: no answer within {options.wait:.0f} s", hint=hint) from err
     finally:
         session.close()
+    return reply
 
 
-def _signed(options: argparse.Namespace, verb: Verb, gateway: str, status: StatusMessage) -> tuple[str, bytes]:
+def _signed(options: argparse.Namespace, verb: Verb, gateway: str, status: StatusMessage) -> list[tuple[str, bytes]]:
+    """One order, or as many as a long change of the card list takes."""
     if verb is Verb.KEYS:
         token = _read(options.keys).strip()
         try:
-            return f"keys-{KeySet.model_validate_json(Token.parse(token).payload).version}", token
+            return [(f"keys-{KeySet.model_validate_json(Token.parse(token).payload).version}", token)]
         except (FlawError, ValidationError) as err:
             raise ConfigError(f"{options.keys}: is no key set", hint="sign one: gatehouse keys sign") from err
-    args = options.args(options)
+    given = [options.args(options)] if verb is not Verb.CREDENTIALS else _sealed(options.change, status)
+    for args in given:
+        _check(verb, args)
+    if status.challenge is None:
+        raise GatehouseError("the gateway takes no orders", hint="commands.roots must name the centre's root keys")
+    now = SystemClock().utc()
+    exp = None if now is None else int(now.timestamp()) + LIVES_S
+    challenge = status.challenge if verb in MOVES else None
+    private = private_key(options.key)
+    return [order(private, gateway, verb, args, challenge=challenge, exp=exp) for args in given]
+
+
+def _check(verb: Verb, args: Mapping[str, JsonValue]) -> None:
     try:
         ARGS_OF[verb].model_validate(dict(args))
     except ValidationError as err:
         first = err.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"{where}: {first['msg']}", hint=f"see: gatehouse command {verb} --help") from err
-    if status.challenge is None:
-        raise GatehouseError("the gateway takes no orders", hint="commands.roots must name the centre's root keys")
-    now = SystemClock().utc()
-    exp = None if now is None else int(now.timestamp()) + LIVES_S
-    challenge = status.challenge if verb in MOVES else None
-    return order(private_key(options.key), gateway, verb, args, challenge=challenge, exp=exp)
+
+
+def _sealed(path: Path, status: StatusMessage) -> list[Mapping[str, JsonValue]]:
+    """Raises: GatehouseError."""
+    raw = _read(path)
+    parse_change(raw)
+    if status.encryption is None:
+        raise GatehouseError("the gateway has no key to encrypt to", hint="commands.roots must name the root keys")
+    return [args.model_dump(exclude_none=True) for args in in_parts(seal(status.encryption, raw))]
 
 
 def private_key(path: Path) -> Ed25519PrivateKey:

@@ -1,10 +1,12 @@
 """The desk of one gateway, built from its settings."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 from agent.audit import AuditLog
 from agent.commands.desk import Commands
 from agent.commands.inbox import Inbox
+from agent.commands.seal import Seal
 from agent.commands.trust import Trust
 from agent.commands.verbs import Site, Verbs
 from agent.events import Event
@@ -13,6 +15,7 @@ from agent.settings import Settings
 from drivers.base import Clock
 
 KEYS_FILE = "keys.jws"
+SEAL_FILE = "encryption.key"
 
 
 def build_commands(
@@ -26,6 +29,7 @@ def build_commands(
     restart: Callable[[], None],
     say: Callable[[Event], None],
     on_turn: Callable[[], None],
+    verified: Callable[[datetime], None],
 ) -> Commands:
     """Raises: ConfigError when a root key cannot be used."""
     folder = settings.storage.folder
@@ -36,6 +40,9 @@ def build_commands(
         resend=resend,
         restart=restart,
         audit=audit,
+        credentials=settings.access.credentials_file,
+        seal=Seal.open(folder / SEAL_FILE) if settings.commands.roots else None,
+        verified=verified,
     )
     return Commands(
         settings.gateway.id,
@@ -49,4 +56,5 @@ def build_commands(
         say=say,
         reply=reply,
         on_turn=on_turn,
+        encryption=None if site.seal is None else site.seal.public,
     )

@@ -23,6 +23,7 @@ from agent.commands.trust import Trust
 from agent.commands.verbs import Result, Verbs
 from agent.contract.commands import UNPROVEN, CommandReply, Refusal, Verb, Verdict
 from agent.contract.jws import Token
+from agent.contract.messages import EncryptionKey
 from agent.events import Event, JsonValue, Kind
 from agent.supervisor import Boundary
 from drivers.base import Clock, ConfigError
@@ -54,9 +55,11 @@ class Commands:
         say: Callable[[Event], None],
         reply: Callable[[str, bytes], None],
         on_turn: Callable[[], None] = lambda: None,
+        encryption: EncryptionKey | None = None,
     ) -> None:
         self.dropped = 0
         self.trust = trust
+        self.encryption = encryption
         self._gateway = gateway
         self._signed_receipts = signed_receipts
         self._clock = clock

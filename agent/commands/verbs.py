@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
 from typing import Final, assert_never
 
 from agent.audit import AuditError, AuditLog
 from agent.blocking import in_thread
 from agent.commands.asking import Answer, Asking
 from agent.commands.gate import Order
+from agent.commands.seal import Parts, Seal, SealError
 from agent.contract import Request
 from agent.contract.commands import (
     AuditArgs,
@@ -25,10 +28,11 @@ from agent.contract.commands import (
     UnlockArgs,
     Verdict,
 )
+from agent.credentials import ChangeRefused, apply_change
 from agent.events import JsonValue
 from agent.rules.step import Order as RuleOrder
 from agent.rules.step import Verb as RuleVerb
-from drivers.base import Clock
+from drivers.base import Clock, ConfigError
 
 AUDIT_BYTES: Final = 64 * 1024
 """Records in one answer; who wants more asks again from there."""
@@ -62,11 +66,17 @@ class Site:
     resend: Callable[[bytes], None]
     restart: Callable[[], None]
     audit: AuditLog
+    credentials: Path | None = None
+    """The card list."""
+    seal: Seal | None = None
+    verified: Callable[[datetime], None] = lambda _: None
+    """Hears of a time that a signer answers for."""
 
 
 class Verbs:
     def __init__(self, site: Site, clock: Clock) -> None:
         self._site = site
+        self._parts = Parts()
         self.asking = Asking(site.order, clock)
 
     async def carry_out(self, order: Order) -> Result:
@@ -93,7 +103,9 @@ class Verbs:
                 return await self._audit(args)
             case SnapshotArgs():
                 return refused(Refusal.NOT_AVAILABLE, "this gateway takes no pictures")
-            case CredentialsArgs() | ConfigurationArgs() | HandlingArgs():
+            case CredentialsArgs():
+                return await self._credentials(args)
+            case ConfigurationArgs() | HandlingArgs():
                 return refused(Refusal.NOT_AVAILABLE, "this version does not know that order yet")
             case _:
                 assert_never(args)
@@ -123,6 +135,27 @@ class Verbs:
 
     def _ask(self, order: Order, target: str, verb: RuleVerb, for_s: float | None = None) -> Awaitable[Answer]:
         return self.asking.ask(RuleOrder(target, verb, f"command/{order.id}", for_s))
+
+    async def _credentials(self, args: CredentialsArgs) -> Result:
+        path, own = self._site.credentials, self._site.seal
+        if path is None or own is None:
+            return refused(Refusal.NOT_AVAILABLE, "this gateway keeps no card list, or has no key of its own")
+        try:
+            text = self._parts.add(args)
+            if text is None:
+                missing = args.parts - self._parts.here
+                return Result(Verdict.DONE, message="waits for the other parts", data={"missing": missing})
+            applied = await in_thread("commands", lambda: apply_change(path, own.unseal(text)))
+        except SealError as error:
+            return refused(Refusal.NOT_DECRYPTED, str(error))
+        except ChangeRefused as error:
+            return Result(Verdict.REFUSED, error.refusal.value, str(error))
+        except ConfigError as error:
+            return Result(Verdict.FAILED, Refusal.STORAGE.value, str(error))
+        if applied.issued is not None:
+            self._site.verified(applied.issued)
+        facts: dict[str, JsonValue] = {"version": applied.version, "digest": applied.digest, "count": applied.count}
+        return Result(Verdict.DONE, data=facts | {"put": applied.put, "dropped": applied.dropped})
 
     async def _audit(self, args: AuditArgs) -> Result:
         try:

@@ -9,7 +9,6 @@ from pydantic import ConfigDict, Field, create_model
 from agent.contract.messages import Document, RequestId, Sequence1
 from agent.events import Lane
 
-Base64Url = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 Kid = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43}$")]
 """RFC 7638 thumbprint of a key: SHA-256 of its JWK, base64url."""
 Point = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}/[a-z0-9-]{1,40}$")]
@@ -220,14 +219,6 @@ class KeySet(_Strict):
 
     version: Annotated[int, Field(ge=1, lt=1 << 53)]
     keys: Annotated[tuple[Key, ...], Field(max_length=100, strict=False)]
-
-
-class EncryptionKey(Document):
-    """The JWK to which changes of the card list are encrypted (ECDH-ES, A256GCM)."""
-
-    kty: Literal["OKP"] = "OKP"
-    crv: Literal["X25519"] = "X25519"
-    x: Base64Url
 
 
 class Verdict(StrEnum):

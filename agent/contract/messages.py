@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -130,6 +130,14 @@ def areas_of(gateway: Gateway) -> Mapping[Level, Area]:
     return {level: Area(code=code, name=getattr(gateway.areas, level)) for level, code in gateway.codes.items()}
 
 
+class EncryptionKey(Document):
+    """The gateway's JWK, to which changes of the card list are encrypted (ECDH-ES, A256GCM)."""
+
+    kty: Literal["OKP"] = "OKP"
+    crv: Literal["X25519"] = "X25519"
+    x: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43}$")]
+
+
 class StatusMessage(Document):
     """Retained; sent after each connect and with every heartbeat."""
 
@@ -156,6 +164,7 @@ class StatusMessage(Document):
     """An order that moves something quotes it within two minutes; absent where no order is taken."""
     keys: Sequence0 = 0
     """Version of the key set in force; 0 is none: the centre sends its own again."""
+    encryption: EncryptionKey | None = None
 
 
 class PointMessage(Document):

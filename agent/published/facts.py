@@ -11,6 +11,7 @@ from typing import Final
 
 from agent.contract import commands
 from agent.contract.commands import Refusal, Verdict
+from agent.credentials import changes
 from agent.credentials.verdict import Reason
 from agent.events import JsonValue, Kind, Lane
 from agent.journal import Origin
@@ -120,7 +121,7 @@ BY_KEY = _text("by", "name and key id of the signer, or unknown", "签名者名�
 ORDER_ID = _text("id", "id of the order", "指令编号", "7d1f0e9a-0000-4000-8000-555555555555")
 ORDERED = _text("verb", "what was ordered", "指令", commands.Verb.UNLOCK, _known(commands.Verb))
 OUTCOME = _text("outcome", "what became of it", "结果", Verdict.DONE, _known(Verdict))
-WHY_NOT = _text("reason", "why not", "原因", Refusal.STALE_CHALLENGE, _known(Refusal, Denial))
+WHY_NOT = _text("reason", "why not", "原因", Refusal.STALE_CHALLENGE, _known(Refusal, Denial, changes.Refusal))
 SENTENCE = _text("message", "the same in words", "说明", "the challenge is not one of the last two")
 OTHERS = _count("others", "refusals before it that were only counted", "此前仅计数的拒绝次数", 12)
 
