@@ -19,7 +19,7 @@ from agent.blocking import in_thread
 from agent.events import RESTORES, Event, JsonValue, Kind, Lane
 from agent.journal import Draft, Journal
 from agent.settings import Settings
-from agent.snapshot_store import SNAPSHOT_ID, SnapshotError, SnapshotStore, lasting
+from agent.snapshot_store import KEY_FILE, SNAPSHOT_ID, SnapshotError, SnapshotStore, lasting
 from drivers.base import Clock, DeviceId, GatehouseError
 
 _log = logging.getLogger(__name__)
@@ -32,7 +32,6 @@ FAILED_EVERY_S: Final = 60.0
 """That a camera gives no picture is told at most so often."""
 SWEEP_S: Final = 60.0
 FOLDER: Final = "snapshots"
-KEY_FILE: Final = "snapshots.key"
 _NAMED = re.compile(rb'"snapshot":"([A-Za-z0-9-]{1,40})"')
 _SEALED = re.compile(rb'"sha256":"([0-9a-f]{64})"')
 

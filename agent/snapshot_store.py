@@ -27,6 +27,8 @@ from typing import Final
 from agent.files import locked, permissions, sync_folder, write_whole
 from drivers.base import Clock, ConfigError, GatehouseError
 
+KEY_FILE: Final = "snapshots.key"
+"""In the storage folder, where the settings name none."""
 KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
 SNAPSHOT_ID: Final = re.compile(r"[A-Za-z0-9-]{1,40}")

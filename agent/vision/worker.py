@@ -206,7 +206,8 @@ def _detector(config: WorkerConfig) -> "Detector":
 def _snapshots(config: WorkerConfig, detector: "Detector") -> "Snapshots":
     from agent.vision.snapshots import Snapshots, faces_of
 
-    return Snapshots(config, detector.detect, lambda: faces_of(config))
+    people = "person" in detector.labels
+    return Snapshots(config, detector.detect, lambda: faces_of(config), knows_people=people)
 
 
 def _watches(config: WorkerConfig, detector: "Detector") -> "Iterator[CameraWatch]":

@@ -22,6 +22,7 @@ from cryptography.x509.oid import NameOID
 from agent.credentials import add_card
 from agent.doctor import Finding, Level, examine, files, hardware, network, report, running
 from agent.settings import Settings, load
+from agent.snapshot_store import KEY_FILE
 from agent.words import Lang
 from drivers.base import Card, Clock, ClockTrust, GatehouseError, SystemClock
 from tests.clock import ManualClock
@@ -358,6 +359,21 @@ def test_model_is_proven_and_an_unknown_one_named(site: Site) -> None:
     assert only(files.model(site()), "detection model").level is Level.OK
     wrong = site(model='[vision]\nmodel = "yolo"\n[access]')
     assert only(files.model(wrong), "detection model").level is Level.BAD
+
+
+def test_pictures_want_the_model_for_faces_and_a_key_of_their_own(site: Site) -> None:
+    settings = site()
+    cameras = tuple(camera.model_copy(update={"snapshots": True}) for camera in settings.cameras)
+    settings = settings.model_copy(update={"cameras": cameras})
+    found = [finding for finding in files.model(settings) if finding.area.en == "pictures"]
+    assert [finding.level for finding in found] == [Level.WARN]
+    assert "gatehouse models fetch mediapipe-face-full-sparse" in str(found[0].cure)
+    assert "模糊" in found[0].what.zh
+    settings.storage.folder.mkdir()
+    key = settings.storage.folder / KEY_FILE
+    key.write_text("00" * 32)
+    key.chmod(0o644)
+    assert [f.level for f in files.model(settings) if f.area.en == "pictures"] == [Level.BAD, Level.WARN]
 
 
 def test_missing_runtime_is_named(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

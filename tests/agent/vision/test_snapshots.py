@@ -91,6 +91,15 @@ def test_a_camera_without_fresh_pictures_has_no_snapshot() -> None:
     assert isinstance(kept.answer(wanted(50), 50 + STALE_S + 1), NoSnapshot)
 
 
+def test_a_model_that_knows_no_persons_gives_no_pictures() -> None:
+    """An installer's own, for vehicles: nobody could be blurred."""
+    kept = Snapshots(CONFIG, nothing, lambda: nothing, knows_people=False)
+    kept.keep(CAM, Frame(grey(1), 50.0))
+    refused = kept.answer(wanted(50), 50)
+    assert isinstance(refused, NoSnapshot)
+    assert "cannot be blurred" in refused.reason
+
+
 @pytest.mark.parametrize("max_bytes", [16, 24, 64])
 def test_a_picture_is_made_small_enough(max_bytes: int) -> None:
     noise = np.random.default_rng(1).integers(0, 255, (480, 640, 3), np.uint8)
