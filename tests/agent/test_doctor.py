@@ -272,7 +272,7 @@ class FakeChip:
 @pytest.mark.parametrize(
     ("chip", "device", "level", "said"),
     [
-        ("pinctrl-rp1", "gpiochip0", Level.OK, "has all 8 lines"),
+        ("pinctrl-rp1", "gpiochip0", Level.OK, "has all 9 lines"),
         ("pinctrl-bcm2711", "gpiochip0", Level.BAD, "there is no GPIO chip pinctrl-bcm2711"),
         ("pinctrl-rp1", "gpiochip-forbidden", Level.BAD, "may not be opened"),
         ("pinctrl-rp1", "gpiochip-broken", Level.BAD, "there is no GPIO chip"),
