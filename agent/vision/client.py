@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from agent.observations import Observation
+from agent.observations import Observation, View
 from agent.settings import Camera, Settings
 from agent.vision.wire import (
     Failed,
@@ -36,7 +36,7 @@ _CHUNK = 65536
 SNAPSHOT_S = 8.0
 """A picture that takes longer is given up: an inference and a face model that is loaded first, on a busy Pi."""
 
-Observe: TypeAlias = Callable[[Observation], None]
+Observe: TypeAlias = Callable[[Observation | View], None]
 _Asked: TypeAlias = tuple[SnapshotWanted, "asyncio.Future[Snapshot]"]
 _Connection: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -163,7 +163,7 @@ class VisionClient:
                 del buffer[:used]
                 if isinstance(message, Failed):
                     raise LinkError("vision", message.reason, hint=message.hint)
-                if isinstance(message, Observation):
+                if isinstance(message, Observation | View):
                     self._demand_ours(message.camera)
                     self._observe(message)
                     backoff.reset()

@@ -15,9 +15,10 @@ from typing import Final
 import cv2
 import numpy as np
 
-from agent.observations import Observation, Track
+from agent.observations import Observation, Track, View
 from agent.vision.motion import STILL, Luma, MotionGate, alike
 from agent.vision.profile import Profile
+from agent.vision.tamper import Tamper
 from agent.vision.tracker import Tracker
 from agent.vision.wire import WatchedCamera
 from drivers.base import DeviceId
@@ -26,6 +27,8 @@ from models.detector import Boxes, Detection, Picture
 
 RECHECK_S: Final = 1.5
 """Below the two seconds for which a zone believes one look."""
+QUIET_S: Final = 2.5
+"""That an empty street is still empty is said this often: whoever asks for a verdict waits for seconds only."""
 RELOOK_S: Final = 30.0
 """What stands still is believed to stand there for this long before the detector is asked again."""
 
@@ -49,6 +52,8 @@ class CameraWatch:
         self.id = DeviceId(camera.source.id)
         self._masks = [np.rint(np.array(polygon)).astype(np.int32) for polygon in camera.privacy]
         self._gate = MotionGate()
+        self._tamper = Tamper()
+        self._viewed = False
         self._tracker = Tracker(
             width=camera.source.picture.width,
             height=camera.source.picture.height,
@@ -83,6 +88,7 @@ class CameraWatch:
         if self._masks:
             cv2.fillPoly(frame.picture, self._masks, (0, 0, 0))
         motion = self._gate.look(frame.picture, frame.mono_s)
+        self._viewed = self._tamper.look(self._gate.luma, frame.mono_s)
         while self._recent and frame.mono_s - self._recent[0][0] > _RECENT_S:
             self._recent.popleft()
         if motion.any:
@@ -104,10 +110,16 @@ class CameraWatch:
             tracks = self._tracker.predict(frame.mono_s)
             return Observation(self.id, frame.mono_s, looked=False, tracks=tracks) if tracks else None
         followed = self._tracker.alive or frame.mono_s - self._seen_s <= _LINGER_S
-        if not followed or frame.mono_s - self._proven_s < RECHECK_S:
+        if frame.mono_s - self._proven_s < (RECHECK_S if followed else QUIET_S):
             return None
         self._proven_s = frame.mono_s
         return Observation(self.id, frame.mono_s, looked=True, tracks=self._shown)
+
+    def view(self, frame: Frame) -> View | None:
+        """What is wrong with the camera's view, when a considered frame has changed that."""
+        if not self._viewed:
+            return None
+        return View(self.id, frame.mono_s, self._tamper.reference_s, self._tamper.flaw)
 
     def look(self, frame: Frame, detect: Detect) -> Observation:
         """Run the detector on a frame that was considered."""

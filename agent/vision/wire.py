@@ -17,7 +17,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import Base64Bytes, Field, TypeAdapter, ValidationError
 
-from agent.observations import Observation
+from agent.observations import Observation, View
 from drivers.base import Confined, DeviceId, FrameError, Status
 from drivers.camera import CameraSource
 
@@ -124,7 +124,9 @@ class NoSnapshot:
     reason: str
 
 
-Message: TypeAlias = WorkerConfig | Observation | Status | Stats | Failed | SnapshotWanted | Snapshot | NoSnapshot
+Message: TypeAlias = (
+    WorkerConfig | Observation | View | Status | Stats | Failed | SnapshotWanted | Snapshot | NoSnapshot
+)
 
 
 class FrameType(IntEnum):
@@ -136,6 +138,7 @@ class FrameType(IntEnum):
     SNAPSHOT_WANTED = 6
     SNAPSHOT = 7
     NO_SNAPSHOT = 8
+    VIEW = 9
 
 
 _TYPES: Mapping[FrameType, type[Message]] = {
@@ -147,6 +150,7 @@ _TYPES: Mapping[FrameType, type[Message]] = {
     FrameType.SNAPSHOT_WANTED: SnapshotWanted,
     FrameType.SNAPSHOT: Snapshot,
     FrameType.NO_SNAPSHOT: NoSnapshot,
+    FrameType.VIEW: View,
 }
 _NUMBERS = {kind: number for number, kind in _TYPES.items()}
 _ADAPTERS: Mapping[FrameType, TypeAdapter[Message]] = {
@@ -182,12 +186,14 @@ def decode(buffer: bytes | bytearray) -> tuple[int, Message | None]:
         message = _ADAPTERS[kind].validate_json(bytes(buffer[_HEAD.size : used]))
     except ValidationError as err:
         raise FrameError("vision", f"a frame is no {_TYPES[kind].__name__}: {err.error_count()} errors") from err
-    if isinstance(message, Observation) and not _finite(message):
-        raise FrameError("vision", "an observation holds numbers that are none")
+    if isinstance(message, Observation | View) and not _finite(message):
+        raise FrameError("vision", "an observation or view holds numbers that are none")
     return used, message
 
 
-def _finite(seen: Observation) -> bool:
+def _finite(seen: Observation | View) -> bool:
+    if isinstance(seen, View):
+        return math.isfinite(seen.mono_s) and math.isfinite(seen.reference_s)
     numbers = [seen.mono_s]
     for track in seen.tracks:
         numbers += [track.score, track.box.left, track.box.top, track.box.right, track.box.bottom]

@@ -153,6 +153,8 @@ class Worker:
                 continue
             worth_a_look = camera.watch.consider(frame)
             self._snapshots.keep(camera.watch.id, frame)
+            if (view := camera.watch.view(frame)) is not None:
+                self._peer.send(view)
             if worth_a_look or number in self._waiting:
                 camera.missed += number in self._waiting
                 self._waiting[number] = frame

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.observations import Label, Observation
+from agent.observations import Label, Observation, View
 from agent.settings import Settings
 from agent.vision.client import VisionClient
 from drivers.base import DeviceState, Report, Status, SystemClock
@@ -54,7 +54,14 @@ class Heard:
 
     def __init__(self) -> None:
         self.seen: asyncio.Queue[Observation] = asyncio.Queue()
+        self.views: list[View] = []
         self.statuses: asyncio.Queue[Status] = asyncio.Queue()
+
+    def observe(self, said: Observation | View) -> None:
+        if isinstance(said, View):
+            self.views.append(said)
+        else:
+            self.seen.put_nowait(said)
 
     def emit(self, report: Report) -> None:
         assert isinstance(report, Status)
@@ -76,7 +83,7 @@ class Heard:
 @asynccontextmanager
 async def running(config: Settings) -> AsyncIterator[tuple[VisionClient, Heard]]:
     heard = Heard()
-    client = VisionClient(config, SystemClock(), heard.seen.put_nowait, heard.emit)
+    client = VisionClient(config, SystemClock(), heard.observe, heard.emit)
     task = asyncio.create_task(client.run(), name="vision")
     try:
         yield client, heard

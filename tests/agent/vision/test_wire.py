@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.observations import Box, Label, Observation, Track
+from agent.observations import Box, Flaw, Label, Observation, Track, View
 from agent.vision.wire import (
     MAX_BODY,
     Failed,
@@ -45,6 +45,8 @@ MESSAGES: list[Message] = [
     CONFIG,
     Observation(CAMERA, 12.5, looked=True, tracks=(Track(7, Label.PERSON, Box(1.5, 2, 30, 40.25), 0.81),)),
     Observation(CAMERA, 12.6, looked=False),
+    View(CAMERA, 12.7, 3.5, Flaw.COVERED),
+    View(CAMERA, 12.8, 3.5),
     Status(CAMERA, DeviceState.FAULT, 13.0, "没有图像", "检查网线"),
     Stats(10, 0, 5, 3, 1.5, 0.01, 0.2, 100_000, "litert"),
     Failed("no model", "run this"),
@@ -101,6 +103,7 @@ def observation(**changes: object) -> bytes:
         frame(99, b"{}"),
         frame(0, b"{}"),
         frame(FrameType.OBSERVATION, b"not json"),
+        frame(FrameType.VIEW, b'{"camera": "cam-lane", "mono_s": NaN, "reference_s": 1}'),
         frame(FrameType.OBSERVATION, b"{}"),
         observation(mono_s=float("nan")),
         observation(mono_s="soon"),
