@@ -1,15 +1,18 @@
 """The same health as Prometheus text, for the local port.
 
-A duress alarm moves no figure here: the alarm lane is left out, and nothing counts events. Nothing is about people.
+A duress alarm moves no figure here: lanes that carry silent kinds are left out, and nothing counts events. Nothing is
+about people.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from agent.contract.health import HealthMessage
-from agent.events import Lane
+from agent.events import CATALOGUE, Lane
 from drivers.base import DeviceState
 
+_SILENT: Final[frozenset[Lane]] = frozenset(info.lane for info in CATALOGUE.values() if info.silent)
+"""Lanes whose length could tell of a silent event."""
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -47,7 +50,7 @@ def _metrics(health: HealthMessage) -> Iterator[Metric]:
     yield _one("disk_worn_percent", "Share of the medium's life that is used up.", disk.worn_percent)
     yield _one("journal_ok", "1 while events can be stored.", journal.state == "ok")
     waiting = _by("lane", _waiting(journal.waiting))
-    yield Metric("journal_waiting", "Entries not confirmed yet, without alarms.", waiting)
+    yield Metric("journal_waiting", "Entries not confirmed yet, of lanes without silent kinds.", waiting)
     yield _one("queue_waiting", "Inputs that wait for the rules.", health.queue.waiting)
     yield _one("queue_dropped", "Inputs dropped since the start.", health.queue.dropped)
     yield _one("uplink_up", "1 while linked to the centre.", health.link.phase in {"up", "limited"})
@@ -63,7 +66,7 @@ def _metrics(health: HealthMessage) -> Iterator[Metric]:
 
 
 def _waiting(lanes: Mapping[Lane, int]) -> Mapping[str, float]:
-    return {lane.value: count for lane, count in lanes.items() if lane is not Lane.ALARM}
+    return {lane.value: count for lane, count in lanes.items() if lane not in _SILENT}
 
 
 def _devices(health: HealthMessage) -> Mapping[str, float]:

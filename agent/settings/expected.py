@@ -41,7 +41,7 @@ PATTERNS: Mapping[str, Words] = {
         'the identity that "gatehouse reader scan" prints, such as "000ee3-10-06239707"',
         '"gatehouse reader scan" 显示的读卡器身份，例如 "000ee3-10-06239707"',
     ),
-    r"^(127(\.[0-9]{1,3}){3}|\[::1\]):[1-9][0-9]{0,4}$": Words(
+    r"^(127(\.[0-9]{1,3}){3}|\[::1\]):([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3})$": Words(
         'an address of this machine itself and a port, such as "127.0.0.1:9108"',
         '本机回环地址和端口，例如 "127.0.0.1:9108"',
     ),

@@ -16,6 +16,10 @@ from drivers.modbus import ModbusBus
 from drivers.osdp.config import OsdpBus
 from drivers.wiegand.config import WiegandBus
 
+LoopbackAddress = Annotated[
+    str, Field(pattern=r"^(127(\.[0-9]{1,3}){3}|\[::1\]):([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3})$")
+]
+"""Address and port; ports up to 64999."""
 TimeOfDay = Annotated[str, Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
 Date = Annotated[str, Field(pattern=r"^2[0-9]{3}-[01][0-9]-[0-3][0-9]$")]
 
@@ -227,7 +231,7 @@ class HealthSettings(Confined):
     """A file system fuller than this is an event."""
     memory_percent: Annotated[float, Field(ge=10, le=99)] = 95.0
     """More memory in use than this is an event."""
-    metrics: Annotated[str, Field(pattern=r"^(127(\.[0-9]{1,3}){3}|\[::1\]):[1-9][0-9]{0,4}$")] | None = None
+    metrics: LoopbackAddress | None = None
     """Prometheus text at http://ADDRESS/metrics, for this machine only; left out, there is none."""
 
 
