@@ -57,11 +57,15 @@ class Standby:
         self._now = now
         self._reason = ""
 
+    def is_wanted(self, *, closing: bool = False) -> bool:
+        """The disk has refused for so long that it is not waited for; at the end it is tried once more."""
+        return not closing and self._disk.refusal is not None and self._disk.refused_s() >= AFTER_S
+
     def open(self) -> Ready:
         """Raises: StorageError while the disk refuses and it is too early for memory."""
         if self.memory is not None:
             return self._back_to_disk(self.memory) or self._in_memory(self.memory)
-        if self._disk.refusal is None or self._disk.refused_s() < AFTER_S:
+        if not self.is_wanted():
             return self._from_disk()
         self._reason = f"{self._disk.refusal}; events are kept in memory and lost with the power"
         self._disk.forget()

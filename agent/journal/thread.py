@@ -34,7 +34,7 @@ from agent.journal.pictures import Pictures
 from agent.journal.quarantine import mark_damaged
 from agent.journal.renewal import Renewal, renew
 from agent.journal.spool import MediaSpool
-from agent.journal.standby import AFTER_S, Ready, Standby
+from agent.journal.standby import Ready, Standby
 from agent.journal.store import RESERVED, Store
 from drivers.base import Clock, ConfigError
 
@@ -177,7 +177,11 @@ class JournalThread:
             if self.inbox.damage:
                 raise DamagedError(self.inbox.damage)
             due = closing or not self._disk.wait_s()
-            if self._disk.refusal is not None and due and (database.moved() or self._disk.refused_s() >= AFTER_S):
+            if (
+                self._disk.refusal is not None
+                and due
+                and (database.moved() or self._standby.is_wanted(closing=closing))
+            ):
                 return closing
             if self._until_s is not None and self._clock.mono_s() >= self._until_s and not closing:
                 return False

@@ -28,10 +28,10 @@ def disk_shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("story", "fault", "step"),
     [
         pytest.param("journal", 0, 1, id="the process dies between every two steps"),
-        pytest.param("journal", errno.EIO, 5, id="the disk fails once"),
-        pytest.param("journal", errno.ENOSPC, 7, id="the disk is full for a moment"),
+        pytest.param("journal", errno.EIO, 9, id="the disk fails once"),
+        pytest.param("journal", errno.ENOSPC, 13, id="the disk is full for a moment"),
         pytest.param("damaged", 0, 1, id="the process dies while a damaged file is set aside"),
-        pytest.param("damaged", errno.EIO, 3, id="the disk fails while a damaged file is set aside"),
+        pytest.param("damaged", errno.EIO, 7, id="the disk fails while a damaged file is set aside"),
     ],
 )
 def test_nothing_promised_is_lost_whichever_step_is_the_last(

@@ -26,6 +26,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+import agent.journal.standby
 import agent.journal.thread
 from agent.events import Kind, Lane
 from agent.journal import Draft, Journal, Limits, RefusedError
@@ -188,6 +189,7 @@ def numbers(words: str, mark: str) -> list[int]:
 
 def main(story: str, folder: Path, fault: int, step: int) -> None:
     agent.journal.thread.POLL_S = 0.005
+    agent.journal.standby.AFTER_S = float("inf")  # the disk is waited for
     first, second, content = STORIES[story]
     for call in itertools.chain([0], itertools.count(1, step)):
         where = folder / str(call)
