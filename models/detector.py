@@ -38,7 +38,8 @@ class Detector:
     """One interpreter for every picture that fits into `pictures` (each (height, width)); not for two threads at once.
 
     The input of a graph that can be cut is cut to the shape they share: a flat picture costs what it covers, not a
-    square. `folder` is that of the model file. Raises: ConfigError when the file is not what its card says.
+    square, and is smaller than the model's own where `side`, the longer side pictures are scaled to, is less. `folder`
+    is that of the model file. Raises: ConfigError when the file is not what its card says.
     """
 
     def __init__(
@@ -49,12 +50,13 @@ class Detector:
         runtime: str = "auto",
         threads: int = 1,
         folder: Path = FOLDER,
+        side: int | None = None,
     ) -> None:
         size, spec = card.input.size, card.output
         model = read_model(card, folder)
         self.height = self.width = size
         if isinstance(spec, NanoDet):
-            self.height, self.width = input_shape(size, pictures)
+            self.height, self.width = input_shape(min(side or size, size), pictures)
             model = cut_to(model, size, spec.strides, self.height, self.width)
         self._network = Network(model, height=self.height, width=self.width, runtime=runtime, threads=threads)
         self.runtime = self._network.runtime

@@ -7,12 +7,13 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """While something moves a camera is looked at at most every `every_s`."""
+    """While something moves a camera is looked at at most every `every_s`, scaled to `side` pixels."""
 
     every_s: float
+    side: int
 
 
 PROFILES: Final[Mapping[str, Profile]] = {
-    "economical": Profile(every_s=0.35),
-    "thorough": Profile(every_s=0.0),
+    "economical": Profile(every_s=0.35, side=320),
+    "thorough": Profile(every_s=0.0, side=320),
 }

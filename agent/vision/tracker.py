@@ -1,61 +1,68 @@
-"""Follows detections from look to look: constant velocity, overlap and distance, three hits before a track counts.
+"""Follows detections from look to look: constant velocity, overlap, distance and colour; evidence makes a track.
 
-Only the detector looks are fed in, so a frame that was not looked at never counts as a miss. Nothing about a thing's
-appearance is kept.
+Only what the detector looked at is fed in, so a picture that was not looked at never counts as a miss. For each thing
+the mean colours of its upper and its lower half are kept in memory while it is followed, and forgotten with it: they
+tell apart two people who cross, and are written, sent and compared nowhere else.
+
+All things stand in one table, so that thirty cost little more than ten.
 """
 
-import itertools
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from agent.observations import Box, Label, Track
-from models.detector import Boxes, Detection, overlap
+from agent.vision.pairing import COLOURS, Colours, Floats, likeness, pairs
+from agent.vision.patches import Luma, Patch
+from models.detector import Boxes, Detection
 
-Row = npt.NDArray[np.float32]
-"""left, top, right, bottom"""
+_LABELS: Final = tuple(Label)
+_NUMBERS: Final = {label: number for number, label in enumerate(_LABELS)}
 
-_HITS, _LOOKS = 3, 5
-"""A track is confirmed by three hits in five looks."""
+_HITS, _LOOKS = 2, 5
+"""A track is confirmed by two hits in five looks, and by having moved or convinced."""
+_WINDOW = (1 << _LOOKS) - 1
+_BITS = np.array([looks.bit_count() for looks in range(_WINDOW + 1)])
 _TRIES = 10
 """Looks after which an unconfirmed track is given up: it neither moves nor convinces."""
 _TENTATIVE_MISSES = 2
 _LOST_S = 2.0
 """A confirmed track outlives this long without a hit."""
 _LOST_MISSES = 3
-_MOVED = 0.3
+_AHEAD_S = 1.0
+"""Nobody is expected further along than this would take."""
+_COAST = 2
+"""Looks for which a track that is missed is shown where its patch is found again."""
+_MOVED = 0.5
 """Displacement, in box heights, that proves a thing alive."""
-_MOVING_SHARE = 0.1
-"""Share of a box that motion must cover for a birth."""
-_LEAST_LIKENESS = 0.1
-_NEAR = 0.3
-_REACH = 1.5
-"""Likeness is the overlap, plus up to _NEAR for centres less than _REACH box sizes apart."""
-_KEEP = 0.2
-"""Weight of the predicted box against the seen one."""
+_MOVING_SHARE = 0.3
+"""Share of a box that motion must cover for a birth, or for a low score to count."""
+_FOLLOW, _STEER, _RESIZE = 0.8, 0.4, 0.4
+"""How much of what was seen against what was expected moves a box, turns its velocity and changes its size."""
+_COLOUR_KEEP = 0.85
 
-
-@dataclass(slots=True)
-class _Thing:
-    id: int
-    label: Label
-    box: Row
-    score: float
-    best: float
-    born_at: Row
-    seen_s: float
-    velocity: Row = field(default_factory=lambda: np.zeros(2, np.float32))
-    looks: deque[bool] = field(default_factory=lambda: deque([True], maxlen=_LOOKS))
-    age: int = 1
-    misses: int = 0
-    confirmed: bool = False
-
-    def predicted(self, mono_s: float) -> Row:
-        shift = self.velocity * np.float32(mono_s - self.seen_s)
-        return np.asarray(self.box + np.concatenate([shift, shift]), np.float32)
+_THING = np.dtype(
+    [
+        ("id", "i8"),
+        ("label", "i1"),
+        ("centre", "f4", 2),
+        ("size", "f4", 2),
+        ("velocity", "f4", 2),  # pixels a second
+        ("born_at", "f4", 2),
+        ("colours", "f4", COLOURS),
+        ("score", "f4"),
+        ("best", "f4"),
+        ("at_s", "f8"),  # when it was at its centre
+        ("seen_s", "f8"),  # when it was last hit
+        ("looks", "i1"),  # the last _LOOKS looks, the newest lowest; a bit is set for a hit
+        ("age", "i4"),  # looks since birth
+        ("misses", "i4"),  # looks since the last hit
+        ("held", "?"),  # its patch was found again since
+        ("confirmed", "?"),
+    ]
+)
 
 
 class Tracker:
@@ -65,119 +72,168 @@ class Tracker:
         self._limits = np.array([width, height, width, height], np.float32)
         self._birth_score = birth_score
         self._confident = confident
-        self._things: list[_Thing] = []
-        self._ids = itertools.count(1)
+        self._things: npt.NDArray[Any] = np.empty(0, _THING)
+        self._patches: dict[int, Patch] = {}
+        self._last_id = 0
 
     @property
     def alive(self) -> bool:
         """Whether a confirmed track is being followed, seen at the last look or not."""
-        return any(thing.confirmed for thing in self._things)
+        return bool(self._things["confirmed"].any())
 
     @property
     def curious(self) -> bool:
         """Whether a new track waits for its confirmation, so that another look at once pays."""
-        return any(not thing.confirmed and thing.age < _LOOKS for thing in self._things)
+        new = ~self._things["confirmed"] & (self._things["age"] <= _HITS)
+        return bool((new & (self._things["misses"] == 0)).any())
 
     @property
     def doubtful(self) -> bool:
         """Whether a confirmed track was missed at the last look."""
-        return any(thing.confirmed and thing.misses for thing in self._things)
+        return bool((self._things["confirmed"] & (self._things["misses"] > 0)).any())
+
+    def places(self, mono_s: float) -> Boxes:
+        """(n, 4) where everything that is followed, confirmed or not, should be."""
+        return _boxes(*self._expected(mono_s))
 
     def predict(self, mono_s: float) -> tuple[Track, ...]:
         """Where the tracks that were hit at the last look should be by now."""
-        return tuple(
-            Track(thing.id, thing.label, self._box(thing.predicted(mono_s)), round(thing.score, 3))
-            for thing in self._things
-            if thing.confirmed and not thing.misses
-        )
+        return self._tracks(mono_s)
 
-    def update(self, seen: Sequence[Detection], motion: Boxes, mono_s: float) -> tuple[Track, ...]:
-        """Take in one look; returns the confirmed tracks it hit."""
-        boxes = np.array([d.box for d in seen], np.float32).reshape(-1, 4)
-        unmatched = set(range(len(seen)))
-        for thing, number in self._matches(seen, boxes, mono_s):
-            if number is None:
-                self._miss(thing)
-            else:
-                unmatched.discard(number)
-                self._hit(thing, boxes[number], seen[number].score, mono_s)
-        self._things = [thing for thing in self._things if not _lost(thing, mono_s)]
+    def follow(self, plane: Luma, mono_s: float) -> None:
+        """Correct where tracks are by a picture, at half its size, that the detector does not look at."""
+        self._find(np.flatnonzero(self._things["confirmed"]), plane, mono_s)
+
+    def _find(self, rows: npt.NDArray[np.intp], plane: Luma, mono_s: float) -> None:
+        """Look for the patches of these things where they are expected."""
+        things = self._things
+        things["held"] = False
+        centres = self._expected(mono_s)[0][rows].tolist()
+        for row, centre in zip(rows.tolist(), centres, strict=True):
+            patch = self._patches.get(int(things["id"][row]))
+            found = patch.find(plane, centre) if patch is not None else None
+            if found is not None:
+                things["centre"][row] = found
+                things["at_s"][row] = mono_s
+                things["held"][row] = True
+
+    def _cut(self, plane: Luma) -> None:
+        """Patches of what was hit at this look; who was missed keeps the old one."""
+        things = self._things
+        hit = dict.fromkeys(things["id"].tolist())
+        self._patches = {number: patch for number, patch in self._patches.items() if number in hit}
+        for row in np.flatnonzero(things["misses"] == 0).tolist():
+            patch = Patch.cut(plane, things["centre"][row].tolist(), things["size"][row].tolist())
+            if patch is not None:
+                self._patches[int(things["id"][row])] = patch
+
+    def update(
+        self, seen: Sequence[Detection], colours: Colours, motion: Boxes, mono_s: float, plane: Luma, *, whole: bool
+    ) -> tuple[Track, ...]:
+        """Take in one look: a row of `colours` for each detection, where something moved lately, the picture at half
+        its size, and whether the whole of it was looked at. Returns the confirmed tracks that are seen.
+        """
+        boxes = np.array([found.box for found in seen], np.float32).reshape(-1, 4)
+        scores = np.array([found.score for found in seen], np.float32)
+        labels = np.array([_NUMBERS[Label(found.label)] for found in seen], np.int8)
         moving = _covered(boxes, motion) >= _MOVING_SHARE
-        for number in sorted(unmatched):
-            found = seen[number]
-            if found.score >= self._confident or (found.score >= self._birth_score and moving[number]):
-                box = boxes[number]
-                born = _Thing(next(self._ids), Label(found.label), box, found.score, found.score, _centre(box), mono_s)
-                self._things.append(born)
-        return tuple(
-            Track(thing.id, thing.label, self._box(thing.box), round(thing.score, 3))
-            for thing in self._things
-            if thing.confirmed and not thing.misses
-        )
+        good = moving | (scores >= self._birth_score)
+        boxes, scores, labels, colours, moving = boxes[good], scores[good], labels[good], colours[good], moving[good]
+        rows, columns = self._matches(boxes, labels, colours, mono_s)
+        self._miss()
+        self._hit(rows, boxes[columns], scores[columns], colours[columns], mono_s)
+        things = self._things = self._things[~self._lost(mono_s)]
+        coasting = things["confirmed"] & (things["misses"] > 0) & (things["misses"] <= _COAST)
+        self._find(np.flatnonzero(coasting), plane, mono_s)
+        convinces = (scores >= self._confident) & whole  # in a part, larger, what stands there looks like anything
+        born = convinces | ((scores >= self._birth_score) & moving)
+        born[columns] = False
+        self._bear(boxes[born], labels[born], scores[born], colours[born], mono_s)
+        self._cut(plane)
+        return self._tracks(mono_s)
 
-    def _box(self, row: Row) -> Box:
-        return Box(*(round(float(side), 1) for side in np.clip(row, 0, self._limits)))
+    def _expected(self, mono_s: float) -> tuple[Floats, Floats]:
+        """Centres and sizes of all things at that time."""
+        things = self._things
+        ahead = np.minimum(mono_s - things["at_s"], _AHEAD_S).astype(np.float32)[:, np.newaxis]
+        return things["centre"] + things["velocity"] * ahead, things["size"]
 
-    def _matches(self, seen: Sequence[Detection], boxes: Boxes, mono_s: float) -> list[tuple[_Thing, int | None]]:
-        """Each thing with its detection, the likest pairs first."""
-        partner: dict[int, int] = {}
-        if self._things and seen:
-            expected = np.stack([thing.predicted(mono_s) for thing in self._things])
-            likeness = _likeness(expected, boxes)
-            labels = np.array([thing.label for thing in self._things])[:, np.newaxis]
-            likeness[labels != np.array([d.label for d in seen])[np.newaxis]] = 0
-            taken: set[int] = set()
-            for flat in np.argsort(-likeness, axis=None, kind="stable").tolist():
-                row, column = divmod(flat, len(seen))
-                if likeness[row, column] < _LEAST_LIKENESS:
-                    break
-                if row not in partner and column not in taken:
-                    partner[row] = column
-                    taken.add(column)
-        return [(thing, partner.get(row)) for row, thing in enumerate(self._things)]
+    def _matches(
+        self, boxes: Boxes, labels: npt.NDArray[np.int8], colours: Colours, mono_s: float
+    ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """Rows of things and, for each, the column of its detection."""
+        gone = (mono_s - self._things["seen_s"]).astype(np.float32)
+        alike = likeness(_boxes(*self._expected(mono_s)), self._things["colours"], boxes, colours, gone)
+        alike[self._things["label"][:, np.newaxis] != labels] = 0
+        return pairs(alike)
 
-    def _miss(self, thing: _Thing) -> None:
-        thing.age += 1
-        thing.looks.append(False)
-        thing.misses += 1
+    def _miss(self) -> None:
+        things = self._things
+        things["age"] += 1
+        things["misses"] += 1
+        things["looks"] = (things["looks"] << 1) & _WINDOW
 
-    def _hit(self, thing: _Thing, box: Row, score: float, mono_s: float) -> None:
-        thing.age += 1
-        thing.looks.append(True)
-        passed_s = max(mono_s - thing.seen_s, 1e-3)
-        measured = (_centre(box) - _centre(thing.box)) / np.float32(passed_s)
-        expected = thing.predicted(mono_s)
-        first = not thing.velocity.any()
-        thing.velocity = measured if first else (thing.velocity + measured) / 2
-        thing.box = box * np.float32(1 - _KEEP) + expected * np.float32(_KEEP) if not first else box
-        thing.score, thing.best = score, max(score, thing.best)
-        thing.seen_s, thing.misses = mono_s, 0
-        height = max(float(box[3] - box[1]), 1.0)
-        moved = float(np.hypot(*(_centre(box) - thing.born_at))) >= _MOVED * height
-        if sum(thing.looks) >= _HITS and (moved or thing.best >= self._confident):
-            thing.confirmed = True
+    def _hit(self, rows: npt.NDArray[np.intp], boxes: Boxes, scores: Floats, colours: Colours, mono_s: float) -> None:
+        things = self._things[rows]
+        passed = np.maximum(mono_s - things["seen_s"], 1e-3).astype(np.float32)[:, np.newaxis]
+        centres, sizes = _halves(boxes)
+        ahead = np.maximum(mono_s - things["at_s"], 0).astype(np.float32)[:, np.newaxis]
+        expected = things["centre"] + things["velocity"] * ahead
+        second = (things["age"] == 2)[:, np.newaxis]  # the first step gives the whole velocity
+        surprise = centres - expected
+        things["velocity"] += np.where(second, 1, _STEER) * surprise / passed
+        things["centre"] = expected + np.where(second, 1, _FOLLOW) * surprise
+        things["size"] += _RESIZE * (sizes - things["size"])
+        things["colours"] += (1 - _COLOUR_KEEP) * (colours - things["colours"])
+        things["score"], things["best"] = scores, np.maximum(things["best"], scores)
+        things["seen_s"], things["at_s"], things["misses"] = mono_s, mono_s, 0
+        things["looks"] |= 1
+        moved = np.hypot(*(centres - things["born_at"]).T) >= _MOVED * sizes[:, 1]
+        proven = (_BITS[things["looks"]] >= _HITS) & (moved | (things["best"] >= self._confident))
+        things["confirmed"] |= proven
+        self._things[rows] = things
+
+    def _lost(self, mono_s: float) -> npt.NDArray[np.bool_]:
+        things = self._things
+        known = (things["misses"] >= _LOST_MISSES) & (mono_s - things["seen_s"] > _LOST_S)
+        tentative = (things["misses"] >= _TENTATIVE_MISSES) | (things["age"] > _TRIES)
+        return np.asarray(np.where(things["confirmed"], known, tentative), np.bool_)
+
+    def _bear(
+        self, boxes: Boxes, labels: npt.NDArray[np.int8], scores: Floats, colours: Colours, mono_s: float
+    ) -> None:
+        if not len(boxes):
+            return
+        born = np.zeros(len(boxes), _THING)
+        born["id"] = np.arange(self._last_id + 1, self._last_id + 1 + len(boxes))
+        self._last_id += len(boxes)
+        born["centre"], born["size"] = _halves(boxes)
+        born["born_at"] = born["centre"]
+        born["label"], born["colours"] = labels, colours
+        born["score"] = born["best"] = scores
+        born["seen_s"], born["at_s"], born["looks"], born["age"] = mono_s, mono_s, 1, 1
+        self._things = np.concatenate([self._things, born])
+
+    def _tracks(self, mono_s: float) -> tuple[Track, ...]:
+        things = self._things
+        shown = things["confirmed"] & ((things["misses"] == 0) | (things["held"] & (things["misses"] <= _COAST)))
+        centres, sizes = self._expected(mono_s)
+        boxes = np.clip(_boxes(centres[shown], sizes[shown]), 0, self._limits).round(1).tolist()
+        things = self._things[shown]
+        facts = zip(things["id"].tolist(), things["label"].tolist(), boxes, things["score"].tolist(), strict=True)
+        return tuple(Track(number, _LABELS[label], Box(*box), round(score, 3)) for number, label, box, score in facts)
 
 
-def _lost(thing: _Thing, mono_s: float) -> bool:
-    if not thing.confirmed:
-        return thing.misses >= _TENTATIVE_MISSES or thing.age > _TRIES
-    return thing.misses >= _LOST_MISSES and mono_s - thing.seen_s > _LOST_S
+def _boxes(centres: Floats, sizes: Floats) -> Boxes:
+    return np.concatenate([centres - sizes / 2, centres + sizes / 2], axis=1)
 
 
-def _centre(box: Row) -> Row:
-    return (box[:2] + box[2:]) / 2
+def _halves(boxes: Boxes) -> tuple[Floats, Floats]:
+    """Centres and sizes."""
+    return (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
 
 
-def _likeness(expected: Boxes, seen: Boxes) -> npt.NDArray[np.float32]:
-    sizes = [(boxes[:, 2:] - boxes[:, :2]).mean(axis=1) for boxes in (expected, seen)]
-    reach = _REACH * np.maximum((sizes[0][:, np.newaxis] + sizes[1][np.newaxis]) / 2, 1.0)
-    centres = [(boxes[:, :2] + boxes[:, 2:]) / 2 for boxes in (expected, seen)]
-    apart = np.linalg.norm(centres[0][:, np.newaxis] - centres[1][np.newaxis], axis=2)
-    near = _NEAR * np.clip(1 - apart / reach, 0, None)
-    return np.asarray(overlap(expected, seen) + near, np.float32)
-
-
-def _covered(boxes: Boxes, motion: Boxes) -> npt.NDArray[np.float32]:
+def _covered(boxes: Boxes, motion: Boxes) -> Floats:
     """(n,) share of each box that motion covers; areas that overlap count twice, which does no harm."""
     low = np.maximum(boxes[:, np.newaxis, :2], motion[np.newaxis, :, :2])
     high = np.minimum(boxes[:, np.newaxis, 2:], motion[np.newaxis, :, 2:])

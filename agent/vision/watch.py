@@ -10,6 +10,7 @@ a moving picture tracks are predicted and said with `looked` unset: there, who i
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 import cv2
@@ -17,7 +18,9 @@ import numpy as np
 
 from agent.observations import Observation, Track, View
 from agent.vision.motion import STILL, Luma, MotionGate, alike
+from agent.vision.pairing import colours_of
 from agent.vision.profile import Profile
+from agent.vision.region import Region, around
 from agent.vision.tamper import Tamper
 from agent.vision.tracker import Tracker
 from agent.vision.wire import WatchedCamera
@@ -36,7 +39,9 @@ _LINGER_S = 5.0
 """After the last confirmed track an empty picture is proven for this long, longer than any zone's grace."""
 _RECENT_S = 1.0
 """A birth needs motion no older than this."""
-_CONTINUE = 0.7
+_WHOLE_S = 1.0
+"""The whole picture is looked at no less often than this while looks go on."""
+_CONTINUE = 0.66
 """A track goes on at this share of the score that a birth needs."""
 
 Detect = Callable[[Picture, float], Sequence[Detection]]
@@ -66,6 +71,7 @@ class CameraWatch:
         self._moved = True
         """Whether anything has moved since the last look, or there was none yet."""
         self._seen_s = float("-inf")
+        self._whole_s = float("-inf")
         self._looked_s = float("-inf")
         self._proven_s = float("-inf")
         self._shown: tuple[Track, ...] = ()
@@ -95,6 +101,8 @@ class CameraWatch:
             self._moved = True
             self.moving += 1
             self._recent.append((frame.mono_s, motion.areas))
+            if motion.everywhere:
+                self._whole_s = float("-inf")
         elif not self._moved and self._tracker.alive:
             self._moved = not alike(self._gate.luma, self._looked_at)
         if self._moved or self._tracker.curious:
@@ -107,6 +115,7 @@ class CameraWatch:
     def follow(self, frame: Frame) -> Observation | None:
         """What can be said of a considered frame without a look; None if that is nothing new."""
         if self._moved:
+            self._tracker.follow(self._gate.half, frame.mono_s)
             tracks = self._tracker.predict(frame.mono_s)
             return Observation(self.id, frame.mono_s, looked=False, tracks=tracks) if tracks else None
         followed = self._tracker.alive or frame.mono_s - self._seen_s <= _LINGER_S
@@ -123,12 +132,36 @@ class CameraWatch:
 
     def look(self, frame: Frame, detect: Detect) -> Observation:
         """Run the detector on a frame that was considered."""
-        seen = detect(frame.picture, self._look_score)
         areas = [areas for _, areas in self._recent]
-        self._shown = self._tracker.update(seen, np.concatenate(areas) if areas else STILL.areas, frame.mono_s)
+        motion = np.concatenate(areas) if areas else STILL.areas
+        part = self._part(frame, motion)
+        if part is None:
+            seen = detect(frame.picture, self._look_score)
+        else:
+            seen = _within(frame.picture, part, self._look_score, detect)
+        colours = colours_of(frame.picture, seen)
+        self._shown = self._tracker.update(seen, colours, motion, frame.mono_s, self._gate.half, whole=part is None)
         if self._shown:
             self._seen_s = frame.mono_s
         self._looked_s = self._proven_s = frame.mono_s
         self._moved, self._looked_at = False, self._gate.luma
         self.looks += 1
         return Observation(self.id, frame.mono_s, looked=True, tracks=self._shown)
+
+    def _part(self, frame: Frame, motion: Boxes) -> Region | None:
+        """The part of the picture that holds all that moves or is followed; None: the whole, at least now and then."""
+        height, width = frame.picture.shape[:2]
+        part = around(np.concatenate([motion, self._tracker.places(frame.mono_s)]), width, height)
+        if part is None or frame.mono_s - self._whole_s > _WHOLE_S:
+            self._whole_s = frame.mono_s
+            return None
+        return part
+
+
+def _within(picture: Picture, part: Region, least: float, detect: Detect) -> Sequence[Detection]:
+    """What the detector sees in a part of the picture, in pixels of the whole."""
+    left, top, right, bottom = part
+    return [
+        replace(found, box=(found.box[0] + left, found.box[1] + top, found.box[2] + left, found.box[3] + top))
+        for found in detect(picture[top:bottom, left:right], least)
+    ]

@@ -202,7 +202,14 @@ def _detector(config: WorkerConfig) -> "Detector":
     cv2.setNumThreads(1)
     pictures = [(c.source.picture.height, c.source.picture.width) for c in config.cameras]
     model = find(config.model, Path(config.models))
-    return Detector(model.card, pictures=pictures, runtime=config.runtime, threads=config.threads, folder=model.folder)
+    return Detector(
+        model.card,
+        pictures=pictures,
+        runtime=config.runtime,
+        threads=config.threads,
+        folder=model.folder,
+        side=PROFILES[config.profile].side,
+    )
 
 
 def _snapshots(config: WorkerConfig, detector: "Detector") -> "Snapshots":

@@ -5,7 +5,7 @@ import asyncio
 import platform
 import sys
 
-from tests.bench import backlog, credentials, delivery, doors, fuzz, osdp, processes, wear, wiegand
+from tests.bench import backlog, credentials, delivery, doors, fuzz, osdp, processes, vision, wear, wiegand
 from tests.bench.table import HEAD
 
 PARTS = {
@@ -17,6 +17,7 @@ PARTS = {
     "osdp": osdp.rows,
     "doors": doors.rows,
     "wiegand": wiegand.rows,
+    "vision": vision.rows,
     "fuzz": fuzz.rows,
 }
 

@@ -1,14 +1,16 @@
-"""Tracks: born by motion or conviction, confirmed by three hits, kept through short misses, never invented."""
+"""Tracks: born by motion or conviction, confirmed by evidence, kept through short misses, never invented."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 from agent.observations import Label, Track
+from agent.vision.pairing import COLOURS
 from agent.vision.tracker import Tracker
 from models.detector import Boxes, Detection
 
 NOWHERE = np.empty((0, 4), np.float32)
+BLANK = np.zeros((136, 320), np.uint8)
 EVERYWHERE = np.array([[0, 0, 640, 272]], np.float32)
 
 
@@ -23,15 +25,18 @@ class Looks:
         self.tracker = Tracker(width=640, height=272, birth_score=0.4, confident=0.6)
         self.now_s = 100.0
 
-    def look(self, *seen: Detection, motion: Boxes = EVERYWHERE) -> tuple[Track, ...]:
+    def look(
+        self, *seen: Detection, motion: Boxes = EVERYWHERE, colours: Sequence[Sequence[float]] | None = None
+    ) -> tuple[Track, ...]:
         self.now_s += 0.4
-        return self.tracker.update(seen, motion, self.now_s)
+        worn = np.zeros((len(seen), COLOURS), np.float32) if colours is None else np.array(colours, np.float32)
+        return self.tracker.update(seen, worn, motion, self.now_s, BLANK, whole=True)
 
     def walk(self, lefts: Sequence[float]) -> list[tuple[Track, ...]]:
         return [self.look(person(left)) for left in lefts]
 
 
-def test_a_walker_is_confirmed_at_the_third_hit_and_keeps_one_number() -> None:
+def test_a_walker_is_confirmed_once_seen_to_move_and_keeps_one_number() -> None:
     looks = Looks()
     shown = looks.walk(range(100, 400, 20))
     assert [len(tracks) for tracks in shown[:3]] == [0, 0, 1]
@@ -47,7 +52,7 @@ def test_a_cone_that_neither_moves_nor_convinces_is_never_shown() -> None:
 
 def test_a_still_person_who_convinces_is_shown() -> None:
     looks = Looks()
-    assert [len(looks.look(person(100, score=0.8), motion=NOWHERE)) for _ in range(4)] == [0, 0, 1, 1]
+    assert [len(looks.look(person(100, score=0.8), motion=NOWHERE)) for _ in range(4)] == [0, 1, 1, 1]
 
 
 def test_without_motion_a_weak_detection_gives_no_birth() -> None:
@@ -84,13 +89,15 @@ def test_who_has_left_is_forgotten_after_two_seconds() -> None:
     assert not looks.tracker.alive
 
 
-def test_two_who_pass_each_other_keep_their_numbers() -> None:
+def test_two_who_cross_in_different_clothes_keep_their_numbers() -> None:
     looks = Looks()
     shown: tuple[Track, ...] = ()
     for step in range(15):
-        shown = looks.look(person(100 + 20 * step), person(400 - 20 * step, top=140))
+        shown = looks.look(
+            person(100 + 20 * step), person(400 - 20 * step, top=110), colours=[[20] * COLOURS, [200] * COLOURS]
+        )
     assert len(shown) == 2
-    upper = next(track for track in shown if track.box.top < 120)
+    upper = next(track for track in shown if track.box.top < 105)
     assert upper.id == 1
 
 
