@@ -24,7 +24,7 @@ _CONTRAST = 14.0
 """Levels; sensor noise of 8 levels leaves 2 in the mean of sixteen pixels."""
 _LEAST_CELLS = 10
 """Smallest area of quarter-size pixels: a person of about 10 by 30 pixels with room for holes."""
-_GLOBAL_SHARE = 0.5
+_GLOBAL_SHARE = 0.25
 _GLOBAL_SHIFT = 25.0
 _SAMPLE = 4
 """Every fourth row and column is enough to find how much the light has changed."""

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.detector import Boxes, Detection, Picture, overlap
+from models.detector import Boxes, Detection, Picture
 
 Colours = npt.NDArray[np.float32]
 """(n, COLOURS): mean blue, green and red of the upper and of the lower half of a thing."""
@@ -22,6 +22,8 @@ _WIDEN, _FROM_S = 1.0, 0.4
 """That reach grows by so much of itself for each second a thing has not been seen, from _FROM_S on."""
 _COLOUR = 1 / 60
 """Weight of one level of mean difference in colour."""
+_EVEN = np.full(COLOURS, 1 / COLOURS, np.float32)
+_LITTLE = np.float32(1e-6)
 _GAIN = 1e-4
 """Exchanges that gain less are left: they would go on for ever."""
 
@@ -42,14 +44,20 @@ def colours_of(picture: Picture, seen: Sequence[Detection]) -> Colours:
 
 def likeness(expected: Boxes, kept: Colours, boxes: Boxes, colours: Colours, gone_s: Floats) -> Floats:
     """(n, m) of n things, where they are expected after they were not seen for `gone_s`, with m detections."""
-    sizes = [(found[:, 2:] - found[:, :2]).mean(axis=1) for found in (expected, boxes)]
-    reach = _REACH * np.maximum((sizes[0][:, np.newaxis] + sizes[1]) / 2, 1.0)
-    reach = reach * (1 + _WIDEN * np.clip(gone_s - _FROM_S, 0, None))[:, np.newaxis]
-    centres = [(found[:, :2] + found[:, 2:]) / 2 for found in (expected, boxes)]
-    apart = np.linalg.norm(centres[0][:, np.newaxis] - centres[1], axis=2)
-    near = _NEAR * np.clip(1 - apart / reach, 0, None)
-    differ = np.abs(kept[:, np.newaxis] - colours).mean(axis=2)
-    alike = overlap(expected, boxes) + near
+    one, other = expected[:, np.newaxis], boxes[np.newaxis]
+    shared = np.minimum(one[..., 2:], other[..., 2:]) - np.maximum(one[..., :2], other[..., :2])
+    np.maximum(shared, 0, out=shared)
+    both = shared[..., 0] * shared[..., 1]
+    sides = expected[:, 2:] - expected[:, :2], boxes[:, 2:] - boxes[:, :2]
+    areas = [side[:, 0] * side[:, 1] for side in sides]
+    lengths = [side[:, 0] + side[:, 1] for side in sides]
+    alike = both / (areas[0][:, np.newaxis] + areas[1] - both + _LITTLE)
+    apart = (one[..., :2] + one[..., 2:] - other[..., :2] - other[..., 2:]) / 2
+    reach = _REACH / 4 * (1 + _WIDEN * np.maximum(gone_s - _FROM_S, 0))
+    reach = reach[:, np.newaxis] * (lengths[0][:, np.newaxis] + lengths[1]) + _LITTLE
+    near = 1 - np.sqrt(apart[..., 0] * apart[..., 0] + apart[..., 1] * apart[..., 1]) / reach
+    alike += _NEAR * np.maximum(near, 0)
+    differ = np.abs(kept[:, np.newaxis] - colours[np.newaxis]) @ _EVEN
     return np.asarray(np.where(alike >= LEAST_LIKENESS, alike + LEAST_LIKENESS - _COLOUR * differ, 0), np.float32)
 
 

@@ -56,6 +56,7 @@ _THING = np.dtype(
         ("best", "f4"),
         ("at_s", "f8"),  # when it was at its centre
         ("seen_s", "f8"),  # when it was last hit
+        ("hit_at", "f4", 2),  # and where
         ("looks", "i1"),  # the last _LOOKS looks, the newest lowest; a bit is set for a hit
         ("age", "i4"),  # looks since birth
         ("misses", "i4"),  # looks since the last hit
@@ -73,7 +74,8 @@ class Tracker:
         self._birth_score = birth_score
         self._confident = confident
         self._things: npt.NDArray[Any] = np.empty(0, _THING)
-        self._patches: dict[int, Patch] = {}
+        self._planes: dict[float, Luma] = {}
+        """Of the looks that may have hit what is shown; patches are cut from them."""
         self._last_id = 0
 
     @property
@@ -110,22 +112,15 @@ class Tracker:
         things["held"] = False
         centres = self._expected(mono_s)[0][rows].tolist()
         for row, centre in zip(rows.tolist(), centres, strict=True):
-            patch = self._patches.get(int(things["id"][row]))
+            seen = self._planes.get(float(things["seen_s"][row]))
+            if seen is None:
+                continue
+            patch = Patch.cut(seen, things["hit_at"][row].tolist(), things["size"][row].tolist())
             found = patch.find(plane, centre) if patch is not None else None
             if found is not None:
                 things["centre"][row] = found
                 things["at_s"][row] = mono_s
                 things["held"][row] = True
-
-    def _cut(self, plane: Luma) -> None:
-        """Patches of what was hit at this look; who was missed keeps the old one."""
-        things = self._things
-        hit = dict.fromkeys(things["id"].tolist())
-        self._patches = {number: patch for number, patch in self._patches.items() if number in hit}
-        for row in np.flatnonzero(things["misses"] == 0).tolist():
-            patch = Patch.cut(plane, things["centre"][row].tolist(), things["size"][row].tolist())
-            if patch is not None:
-                self._patches[int(things["id"][row])] = patch
 
     def update(
         self, seen: Sequence[Detection], colours: Colours, motion: Boxes, mono_s: float, plane: Luma, *, whole: bool
@@ -149,7 +144,9 @@ class Tracker:
         born = convinces | ((scores >= self._birth_score) & moving)
         born[columns] = False
         self._bear(boxes[born], labels[born], scores[born], colours[born], mono_s)
-        self._cut(plane)
+        self._planes[mono_s] = plane
+        for old_s in list(self._planes)[: -_COAST - 1]:
+            del self._planes[old_s]
         return self._tracks(mono_s)
 
     def _expected(self, mono_s: float) -> tuple[Floats, Floats]:
@@ -182,13 +179,14 @@ class Tracker:
         second = (things["age"] == 2)[:, np.newaxis]  # the first step gives the whole velocity
         surprise = centres - expected
         things["velocity"] += np.where(second, 1, _STEER) * surprise / passed
-        things["centre"] = expected + np.where(second, 1, _FOLLOW) * surprise
+        things["centre"] = things["hit_at"] = expected + np.where(second, 1, _FOLLOW) * surprise
         things["size"] += _RESIZE * (sizes - things["size"])
         things["colours"] += (1 - _COLOUR_KEEP) * (colours - things["colours"])
         things["score"], things["best"] = scores, np.maximum(things["best"], scores)
         things["seen_s"], things["at_s"], things["misses"] = mono_s, mono_s, 0
         things["looks"] |= 1
-        moved = np.hypot(*(centres - things["born_at"]).T) >= _MOVED * sizes[:, 1]
+        way = centres - things["born_at"]
+        moved = np.hypot(way[:, 0], way[:, 1]) >= _MOVED * sizes[:, 1]
         proven = (_BITS[things["looks"]] >= _HITS) & (moved | (things["best"] >= self._confident))
         things["confirmed"] |= proven
         self._things[rows] = things
@@ -208,7 +206,7 @@ class Tracker:
         born["id"] = np.arange(self._last_id + 1, self._last_id + 1 + len(boxes))
         self._last_id += len(boxes)
         born["centre"], born["size"] = _halves(boxes)
-        born["born_at"] = born["centre"]
+        born["born_at"] = born["hit_at"] = born["centre"]
         born["label"], born["colours"] = labels, colours
         born["score"] = born["best"] = scores
         born["seen_s"], born["at_s"], born["looks"], born["age"] = mono_s, mono_s, 1, 1
@@ -218,7 +216,7 @@ class Tracker:
         things = self._things
         shown = things["confirmed"] & ((things["misses"] == 0) | (things["held"] & (things["misses"] <= _COAST)))
         centres, sizes = self._expected(mono_s)
-        boxes = np.clip(_boxes(centres[shown], sizes[shown]), 0, self._limits).round(1).tolist()
+        boxes = np.minimum(np.maximum(_boxes(centres[shown], sizes[shown]), 0), self._limits).round(1).tolist()
         things = self._things[shown]
         facts = zip(things["id"].tolist(), things["label"].tolist(), boxes, things["score"].tolist(), strict=True)
         return tuple(Track(number, _LABELS[label], Box(*box), round(score, 3)) for number, label, box, score in facts)
@@ -237,6 +235,6 @@ def _covered(boxes: Boxes, motion: Boxes) -> Floats:
     """(n,) share of each box that motion covers; areas that overlap count twice, which does no harm."""
     low = np.maximum(boxes[:, np.newaxis, :2], motion[np.newaxis, :, :2])
     high = np.minimum(boxes[:, np.newaxis, 2:], motion[np.newaxis, :, 2:])
-    shared = np.prod(np.clip(high - low, 0, None), axis=2).sum(axis=1)
-    own = np.prod(np.clip(boxes[:, 2:] - boxes[:, :2], 1, None), axis=1)
-    return np.asarray(shared / own, np.float32)
+    sides = np.maximum(high - low, 0)
+    own = np.maximum(boxes[:, 2:] - boxes[:, :2], 1)
+    return np.asarray((sides[..., 0] * sides[..., 1]).sum(axis=1) / (own[:, 0] * own[:, 1]), np.float32)

@@ -47,7 +47,7 @@ async def rows() -> list[Row]:
         return [Row("vision on vtest.avi", "needs Debian's opencv-doc")]
     cv2.setNumThreads(1)
     scene = load_clip()
-    detector = _detector("economical")
+    detector = detector_of("economical")
     found = [_motion(scene, size=20, contrast=40, aim=0.65), _motion(scene, size=40, contrast=30, aim=1.0)]
     found += [_tracker(10, 0.6), _tracker(30, 1.2)]
     for profile in PROFILES:
@@ -173,7 +173,7 @@ def _bare_ms(detector: Detector) -> float:
     return quantile(spent, 0.5)
 
 
-def _detector(profile: str) -> Detector:
+def detector_of(profile: str) -> Detector:
     return Detector(load(_MODEL), pictures=[(HEIGHT, WIDTH)], side=PROFILES[profile].side)
 
 
@@ -185,7 +185,7 @@ def _watch(profile: str, detector: Detector) -> CameraWatch:
 
 def _write(path: Path, profile: str) -> None:
     cv2.setNumThreads(1)
-    run = play(load_clip().pictures, profile, _detector(profile))
+    run = play(load_clip().pictures, profile, detector_of(profile))
     with path.open("w", encoding="ascii") as file:
         for number, tracks in enumerate(run.shown, 1):
             for track in tracks:
