@@ -16,10 +16,12 @@ from importlib.metadata import version
 from types import MappingProxyType
 from typing import Self
 
+from agent.account import journal_of, link_of, names_of
 from agent.audit import AUDIT_FILE, Anchor, AuditLog
 from agent.board import Board
 from agent.commands import build_commands
 from agent.compound import Compound
+from agent.configuration import Configuration
 from agent.contract import LaneStatus, StatusMessage, Topics, areas_of, rfc3339, uptime
 from agent.credentials import Cards, TimeFloor
 from agent.devices import build_device
@@ -37,6 +39,7 @@ from agent.status import StatusServer
 from agent.supervisor import Supervisor
 from agent.telemetry import COMMIT_EVERY_S
 from agent.timekeeper import Timekeeper, boot_id
+from agent.trial import TrialWatch
 from agent.uplink import Message, Trouble, TroubleCode, Uplink
 from agent.vision.client import VisionClient
 from drivers.base import Clock, ClockTrust, ConfigError, GatehouseError, Reading
@@ -55,13 +58,13 @@ _TROUBLES = {
 """Of the others the centre or the broker has refused something."""
 
 
-async def run(settings: Settings, clock: Clock) -> int:
+async def run(configuration: Configuration, clock: Clock) -> int:
     """Run until SIGTERM or SIGINT (0), or until a part that must not fail has failed (1)."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop_or_exit, stop, number)
-    agent = Agent.start(settings, clock)
+    agent = Agent.start(configuration.settings, clock, configuration)
     try:
         return await agent.run(stop)
     finally:
@@ -83,7 +86,15 @@ class Agent:
     to say.
     """
 
-    def __init__(self, settings: Settings, clock: Clock, journal: Journal, recorder: Recorder, boot: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        journal: Journal,
+        recorder: Recorder,
+        boot: str,
+        configuration: Configuration | None,
+    ) -> None:
         self._settings = settings
         self._clock = clock
         self._journal = journal
@@ -149,6 +160,19 @@ class Agent:
             say=self._record,
             on_turn=self._uplink.refresh_status,
             verified=self._floor.verify,
+            propose=None if configuration is None else configuration.propose,
+        )
+        self._trial = (
+            None
+            if configuration is None
+            else TrialWatch(
+                configuration,
+                clock,
+                journal=journal,
+                commands=self._commands,
+                draft=recorder.event,
+                restart=self._restart,
+            )
         )
         self._health = HealthWatch(
             settings, boot, clock, snapshot=self.snapshot, publish=self._uplink.publish_state, record=self._record
@@ -156,7 +180,7 @@ class Agent:
         journal.on_health(self._storing)
 
     @classmethod
-    def start(cls, settings: Settings, clock: Clock) -> Self:
+    def start(cls, settings: Settings, clock: Clock, configuration: Configuration | None = None) -> Self:
         """Begin to open the journal, and build the rest."""
         boot = boot_id()
         recorder = Recorder(settings, boot, clock)
@@ -168,7 +192,7 @@ class Agent:
             telemetry_wait_s=COMMIT_EVERY_S,
         )
         journal = Journal.start(settings.storage.folder, limits, clock, recorder.bodies)
-        return cls(settings, clock, journal, recorder, boot)
+        return cls(settings, clock, journal, recorder, boot, configuration)
 
     async def close(self) -> None:
         await self._journal.close()
@@ -188,7 +212,7 @@ class Agent:
                     core.create_task(self._latches.run(), name="latches"),
                     core.create_task(self._anchor.run(), name="audit"),
                     core.create_task(self.pictures.run(), name="pictures"),
-                    core.create_task(self._commands.run(), name="commands"),
+                    core.create_task(self._command(), name="commands"),
                     core.create_task(self._health.run(), name="health"),
                 ]
                 await self._serve_devices(stop)
@@ -278,6 +302,12 @@ class Agent:
     def _prove(self, receipt: bytes) -> bytes:
         return self._commands.prove(receipt)
 
+    async def _command(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._commands.run(self._trial.waiting if self._trial else frozenset()))
+            if self._trial is not None:
+                group.create_task(self._trial.run(), name="trial")
+
     def _commanded(self, message: Message) -> None:
         self._commands.received(message.topic.rpartition("/")[2], message.payload, retained=message.retained)
 
@@ -345,53 +375,20 @@ class Agent:
 
     def snapshot(self) -> Mapping[str, JsonValue]:
         """Everything `gatehouse status` shows, as plain data."""
-        gateway, link, health, stats = (
-            self._settings.gateway,
-            self._uplink.link,
-            self._journal.health,
-            self._vision.stats,
-        )
+        stats, cards = self._vision.stats, self._cards
         return {
             "version": VERSION,
-            "gateway": {"id": gateway.id, "zh": gateway.name.zh, "en": gateway.name.en},
-            "names": {
-                thing.id: {"zh": thing.name.zh, "en": thing.name.en}
-                for thing in (*self._settings.doors, *self._settings.sensors, *self._settings.cameras)
-            }
-            | _names_in_pictures(self._settings),
             "boot": self._boot,
             "time_trusted": self._clock.utc() is not None,
-            "link": {
-                "phase": link.phase.value,
-                "reason": link.reason,
-                "hint": link.hint,
-                "protocol": link.protocol.value if link.protocol else None,
-            },
-            "journal": {
-                "state": health.state.value,
-                "reason": health.reason,
-                "hint": health.hint,
-                "refused": health.refused,
-                "pending": self._journal.pending,
-                "epoch": self._journal.epoch,
-            },
-            "lanes": {
-                lane.value: {"last": s.last, "confirmed": s.confirmed, "waiting": s.waiting}
-                for lane, s in self._journal.lanes.items()
-            },
+            **names_of(self._settings),
+            **link_of(self._uplink.link),
+            **journal_of(self._journal),
             "cards": {
-                "count": len(self._cards),
-                "version": self._cards.version,
-                "problem": str(self._cards.problem or ""),
-                "hint": self._cards.problem.hint if self._cards.problem else "",
+                "count": len(cards),
+                "version": cards.version,
+                "problem": str(cards.problem or ""),
+                "hint": cards.problem.hint if cards.problem else "",
             },
             "vision": {"pid": self._vision.pid, "stats": None if stats is None else asdict(stats)},
             **self._compound.snapshot(),
         }
-
-
-def _names_in_pictures(settings: Settings) -> dict[str, JsonValue]:
-    """Names of zones and lines, by camera."""
-    found = {f"{camera.id}/{zone.id}": zone.name for camera in settings.cameras for zone in camera.zones}
-    found |= {f"{camera.id}/{line.id}": line.name for camera in settings.cameras for line in camera.lines}
-    return {place: {"zh": name.zh, "en": name.en} for place, name in found.items()}

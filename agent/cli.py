@@ -111,11 +111,22 @@ def _check(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from agent.app import run
-    from agent.settings import load
+    from agent.configuration import Configuration
 
     logging.basicConfig(level=options.log_level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    settings = load(options.file)
-    return asyncio.run(run(settings, SystemClock(settings.clock_trust)))
+    configuration = Configuration.begin(options.file)
+    trial = configuration.trial
+    try:
+        code = asyncio.run(run(configuration, SystemClock(configuration.settings.clock_trust)))
+    except ConfigError as error:
+        if trial is None:
+            raise
+        configuration.roll_back(str(error))
+        return 1
+    if code == 2 and trial is not None:
+        configuration.roll_back("the agent may not run with it; see its log")
+        return 1  # 2 would tell the service not to start again
+    return code
 
 
 def _status(options: argparse.Namespace) -> int:

@@ -134,6 +134,9 @@ class Kind(StrEnum):
     COMMAND_REFUSED = "command.refused"
     COMMAND_FORGED = "command.forged"
     KEYS_CHANGED = "keys.changed"
+    CONFIGURATION_TRIED = "configuration.tried"
+    CONFIGURATION_KEPT = "configuration.kept"
+    CONFIGURATION_ROLLED_BACK = "configuration.rolled-back"
     CLOCK_OFFSET = "clock.offset"
     AUDIT_ANCHORED = "audit.anchored"
     AUDIT_DAMAGED = "audit.damaged"
@@ -282,6 +285,11 @@ CATALOGUE: Mapping[Kind, KindInfo] = {
         Lane.FAULT, Severity.CRITICAL, "Command that nobody vouches for", "来源不可信的指令"
     ),
     Kind.KEYS_CHANGED: KindInfo(Lane.LEDGER, Severity.INFO, "Keys of the centre changed", "中心密钥已更新"),
+    Kind.CONFIGURATION_TRIED: KindInfo(Lane.LEDGER, Severity.INFO, "Configuration on trial", "新配置试用中"),
+    Kind.CONFIGURATION_KEPT: KindInfo(Lane.LEDGER, Severity.INFO, "Configuration kept", "新配置已生效"),
+    Kind.CONFIGURATION_ROLLED_BACK: KindInfo(
+        Lane.FAULT, Severity.MAJOR, "Configuration given up", "新配置未通过，已回退"
+    ),
     Kind.CLOCK_OFFSET: KindInfo(Lane.LEDGER, Severity.INFO, "Clock set", "时钟校准"),
     Kind.AUDIT_ANCHORED: KindInfo(Lane.LEDGER, Severity.INFO, "Head of the audit record", "审计记录校验值"),
     Kind.AUDIT_DAMAGED: KindInfo(

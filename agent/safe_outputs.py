@@ -11,7 +11,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from agent.settings import DeviceConfig, GpioChip, SettingsError, WiegandBus, load
+from agent.configuration import in_force
+from agent.settings import DeviceConfig, GpioChip, SettingsError, WiegandBus
 from drivers.base import DeviceError
 from drivers.gpio import put_outputs_safe
 from drivers.wiegand import lines_of
@@ -26,7 +27,7 @@ def put_all_safe(file: Path) -> bool:
     Raises: SettingsError when the file is wrong, after what can be done in spite of it.
     """
     try:
-        return _put(list(load(file).devices))
+        return _put(list(in_force(file).devices))
     except SettingsError:
         _put(list(_readable(file)))
         raise

@@ -30,6 +30,7 @@ def build_commands(
     say: Callable[[Event], None],
     on_turn: Callable[[], None],
     verified: Callable[[datetime], None],
+    propose: Callable[[str, str, str, float], None] | None = None,
 ) -> Commands:
     """Raises: ConfigError when a root key cannot be used."""
     folder = settings.storage.folder
@@ -42,6 +43,7 @@ def build_commands(
         audit=audit,
         credentials=settings.access.credentials_file,
         seal=Seal.open(folder / SEAL_FILE) if settings.commands.roots else None,
+        propose=propose,
         verified=verified,
     )
     return Commands(

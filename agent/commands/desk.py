@@ -98,14 +98,14 @@ class Commands:
         """Every event that is recorded: rules answer by them."""
         self._verbs.asking.heard(event)
 
-    async def run(self) -> None:
-        """Until cancelled."""
+    async def run(self, waiting: frozenset[str] = frozenset()) -> None:
+        """Until cancelled. Orders `waiting` for their last word get it from somebody else."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._serve(), name="commands:serve")
+            group.create_task(self._serve(waiting), name="commands:serve")
             group.create_task(self._turn(), name="commands:challenge")
 
-    async def settle(self, waiting: frozenset[str] = frozenset()) -> None:
-        """Answer what was begun when the process ended, but for those `waiting` for a later word."""
+    async def _settle(self, waiting: frozenset[str]) -> None:
+        """Answer what was begun when the process ended."""
         try:
             unfinished = await self._disk(self._inbox.unfinished)
         except (InboxError, TimeoutError) as error:
@@ -141,8 +141,8 @@ class Commands:
             if self.trust.rooted:
                 self._on_turn()
 
-    async def _serve(self) -> None:
-        await self.settle()
+    async def _serve(self, waiting: frozenset[str]) -> None:
+        await self._settle(waiting)
         while True:
             await self._news.wait()
             self._news.clear()
@@ -180,7 +180,7 @@ class Commands:
         if result.outcome is Verdict.STARTED:
             self._reply(order.id, self._answer(order.id, order.verb, result))
         else:
-            await self.end(order.id, order.verb, _who(order), result)
+            await self.end(order.id, order.verb, order.who, result)
         if result.after is not None:
             result.after()
 
@@ -194,10 +194,10 @@ class Commands:
 
     async def _note(self, order: Order) -> Refused | None:
         """On disk before anything moves; why not, where it cannot be."""
-        given = Given(order.id, order.digest, order.verb.value, _who(order), None)
+        given = Given(order.id, order.digest, order.verb.value, order.who, None)
 
         def note() -> bool:
-            self._audit.append(_who(order), "command", id=order.id, verb=order.verb.value, args=_told(order))
+            self._audit.append(order.who, "command", id=order.id, verb=order.verb.value, args=_told(order))
             return self._inbox.begin(given)
 
         try:
@@ -291,10 +291,6 @@ class _Refusals:
         self._told += 1
         passed_over, self._passed_over = self._passed_over, 0
         return passed_over
-
-
-def _who(order: Order) -> str:
-    return f"{order.signer.name} ({order.signer.kid})"
 
 
 def _signer(refused: Refused) -> str:

@@ -38,6 +38,11 @@ class Order:
     def verb(self) -> Verb:
         return self.command.verb
 
+    @property
+    def who(self) -> str:
+        """For the records: name and key."""
+        return f"{self.signer.name} ({self.signer.kid})"
+
 
 @dataclass(frozen=True, slots=True)
 class NewKeys:

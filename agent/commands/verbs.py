@@ -12,6 +12,7 @@ from agent.blocking import in_thread
 from agent.commands.asking import Answer, Asking
 from agent.commands.gate import Order
 from agent.commands.seal import Parts, Seal, SealError
+from agent.configuration import RejectionError
 from agent.contract import Request
 from agent.contract.commands import (
     AuditArgs,
@@ -69,6 +70,8 @@ class Site:
     credentials: Path | None = None
     """The card list."""
     seal: Seal | None = None
+    propose: Callable[[str, str, str, float], None] | None = None
+    """Puts another compound file on trial; raises RejectionError, ConfigError."""
     verified: Callable[[datetime], None] = lambda _: None
     """Hears of a time that a signer answers for."""
 
@@ -105,7 +108,9 @@ class Verbs:
                 return refused(Refusal.NOT_AVAILABLE, "this gateway takes no pictures")
             case CredentialsArgs():
                 return await self._credentials(args)
-            case ConfigurationArgs() | HandlingArgs():
+            case ConfigurationArgs():
+                return await self._configuration(order, args)
+            case HandlingArgs():
                 return refused(Refusal.NOT_AVAILABLE, "this version does not know that order yet")
             case _:
                 assert_never(args)
@@ -135,6 +140,19 @@ class Verbs:
 
     def _ask(self, order: Order, target: str, verb: RuleVerb, for_s: float | None = None) -> Awaitable[Answer]:
         return self.asking.ask(RuleOrder(target, verb, f"command/{order.id}", for_s))
+
+    async def _configuration(self, order: Order, args: ConfigurationArgs) -> Result:
+        propose = self._site.propose
+        if propose is None:
+            return refused(Refusal.NOT_AVAILABLE, "this gateway runs without a file of its own")
+        try:
+            await in_thread("commands", lambda: propose(args.toml, order.id, order.who, args.within_s))
+        except RejectionError as error:
+            return refused(Refusal.INVALID, str(error))
+        except ConfigError as error:
+            return refused(Refusal.STORAGE, str(error))
+        message = f"on trial after a restart, for {args.within_s:.0f} s"
+        return Result(Verdict.STARTED, message=message, after=self._site.restart)
 
     async def _credentials(self, args: CredentialsArgs) -> Result:
         path, own = self._site.credentials, self._site.seal

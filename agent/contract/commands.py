@@ -259,6 +259,7 @@ class Refusal(StrEnum):
     NOT_DECRYPTED = "not_decrypted"
     INVALID = "invalid"  # understood, and cannot be applied as it is
     NO_ANSWER = "no_answer"
+    ROLLED_BACK = "rolled_back"  # the centre was not reached with that configuration
 
 
 UNPROVEN: Final = frozenset({

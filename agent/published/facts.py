@@ -269,6 +269,9 @@ SAYS: Final[Mapping[Kind, tuple[Fact, ...]]] = {
         BY_KEY, some(ORDER_ID), some(ORDERED), some(OUTCOME), WHY_NOT, some(SENTENCE), some(OTHERS),
     ),
     Kind.COMMAND_FORGED: (BY_KEY, some(ORDERED), WHY_NOT, SENTENCE, some(OTHERS)),
+    Kind.CONFIGURATION_TRIED: (ORDER_ID,),
+    Kind.CONFIGURATION_KEPT: (ORDER_ID,),
+    Kind.CONFIGURATION_ROLLED_BACK: (ORDER_ID, REASON),
     Kind.KEYS_CHANGED: (_count("version", "version of the key set", "密钥集版本", 3), COUNT),
     Kind.CLOCK_OFFSET: (
         Fact("began", Shape.TIME, Words("UTC at which this boot's uptime was zero", "本次启动运行时间为零的 UTC 时刻"),

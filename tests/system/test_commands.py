@@ -8,10 +8,11 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from agent.audit import AUDIT_FILE, AuditLog
+from agent.configuration import in_force
 from agent.contract import Receipt
 from agent.contract.commands import CommandReply, Verb, Verdict
 from agent.events import JsonValue, Kind
-from agent.settings import Protocol, Settings
+from agent.settings import Protocol, Settings, load
 from drivers.base import SystemClock
 from simulators.broker import Broker
 from simulators.compound import SimCompound
@@ -178,3 +179,22 @@ async def test_a_technician_gives_orders_from_the_command_line(
         await everything_confirmed(running)
         record = await gatehouse("audit", "verify", "--file", running.file)
         assert (record.code, "chain holds" in record.out) == (0, True)
+
+
+async def test_a_configuration_is_kept_once_the_centre_is_reached_with_it(
+    doors_only: Settings, folder: Path, mosquitto: Callable[[Path], Broker]
+) -> None:
+    async with compound(doors_only, folder, broker=mosquitto) as running:
+        await keyed(running)
+        wrong = await order(running, Verb.CONFIGURATION, {"toml": "nonsense"})
+        assert (wrong.outcome, wrong.reason) == (Verdict.REFUSED, "invalid")
+        text = running.file.read_text().replace("heartbeat_s = 5.0", "heartbeat_s = 7.0")
+        begun = await order(running, Verb.CONFIGURATION, {"toml": text, "within_s": 60.0})
+        assert begun.outcome is Verdict.STARTED
+        assert await running.agent.ended() == 0
+        await running.agent.start()
+        replies = running.centre.gateways[GATEWAY].replies
+        await running.centre.wait_until(lambda: replies[begun.id].outcome is Verdict.DONE, timeout_s=30)
+        await running.centre.wait_for(about(Kind.CONFIGURATION_KEPT, "configuration"))
+        assert in_force(running.file).centre.heartbeat_s == 7
+        assert load(running.file).centre.heartbeat_s == 5, "the installer's file is his"
