@@ -205,7 +205,7 @@ class Storage(Confined):
     max_entries: Annotated[int, Field(ge=1000)] = 2_000_000
     alarm_reserve_mb: Annotated[int, Field(ge=1)] = 16
     media_mb: Annotated[int, Field(ge=1, le=1_000_000)] = 256
-    """For pictures, beside `max_mb`."""
+    """For pictures that wait for the centre, beside `max_mb`, and as much again for those that are kept here."""
     telemetry_every_s: Annotated[float, Field(ge=0, le=3600)] = 10.0
     """A point's numeric reading is kept at most this often; a truth value on every change."""
 

@@ -17,6 +17,8 @@ from agent.vision.client import VisionClient
 from drivers.base import DeviceState, Report, Status, SystemClock
 from simulators.camera import clip_source
 from simulators.clips import cache, fetch_bikes
+from tests.models.fetched import SSD, with_ssd
+from tests.models.test_decoders import own
 
 WAIT_S = 40.0
 
@@ -147,6 +149,17 @@ async def test_a_picture_that_is_all_private_shows_nobody(tmp_path: Path) -> Non
     async with running(config) as (_, heard):
         seen = await heard.observation(lambda _: True)
         assert seen.tracks == ()
+
+
+@pytest.mark.parametrize("chosen", ["by name", "an installer's own"])
+async def test_another_model_is_chosen_in_the_settings(tmp_path: Path, chosen: str) -> None:
+    with_ssd()
+    config = settings(tmp_path, source=clip_source(fetch_bikes()), model=SSD)
+    if chosen != "by name":
+        vision = config.vision.model_copy(update={"model_card": Path(own(tmp_path))})
+        config = config.model_copy(update={"vision": vision})
+    async with running(config) as (_, heard):
+        assert (await heard.observation(has(Label.PERSON, Label.VEHICLE))).looked
 
 
 async def test_a_model_that_is_not_there_is_a_fault_with_a_cure(tmp_path: Path) -> None:
