@@ -243,7 +243,7 @@ def test_report_of_good_settings_counts_and_exits_0(write: Write, lang: Lang) ->
     assert code == 0
     assert "gh-demo01" in text
     assert ("2 doors" if lang is Lang.EN else "2 扇门") in text
-    assert ("1 weakness, allowed" if lang is Lang.EN else "1 处薄弱环节") in text
+    assert ("2 weaknesses, allowed" if lang is Lang.EN else "2 处薄弱环节") in text
 
 
 def test_language_follows_the_flag_then_the_terminal() -> None:
