@@ -10,7 +10,6 @@ from drivers.base import SystemClock
 
 _CHUNK = 65536
 SLOW_BYTES_PER_S = 8_000
-_SLOW_CHUNK = 400
 
 
 class Line(StrEnum):
@@ -18,7 +17,7 @@ class Line(StrEnum):
     REFUSED = "refused"  # connections are reset and new ones refused: the cable is out, the router answers
     BLACK_HOLE = "black hole"  # connections stay open and nothing passes
     HALF_OPEN = "half open"  # what the gateway sends arrives, and it hears nothing
-    SLOW = "slow"  # everything passes, at a few kilobytes a second
+    SLOW = "slow"  # everything passes, at `slow_bytes_per_s`
 
 
 class Network:
@@ -26,6 +25,7 @@ class Network:
 
     def __init__(self, broker_port: int) -> None:
         self._broker_port = broker_port
+        self.slow_bytes_per_s = SLOW_BYTES_PER_S
         self._state = Line.UP
         self._passing = {True: asyncio.Event(), False: asyncio.Event()}  # up and down
         self._clock = SystemClock()
@@ -67,6 +67,11 @@ class Network:
         self._state = Line.UP
         await self._listen()
 
+    @property
+    def _at_once(self) -> int:
+        """Bytes; a twentieth of a second's on a slow line."""
+        return self.slow_bytes_per_s // 20 if self._state is Line.SLOW else _CHUNK
+
     def _pass(self) -> None:
         for passing in self._passing.values():
             passing.set()
@@ -103,9 +108,9 @@ class Network:
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, up: bool) -> None:
         with suppress(ConnectionError):
-            while data := await reader.read(_SLOW_CHUNK if self._state is Line.SLOW else _CHUNK):
+            while data := await reader.read(self._at_once):
                 await self._passing[up].wait()
                 if self._state is Line.SLOW:
-                    await self._clock.sleep(len(data) / SLOW_BYTES_PER_S)
+                    await self._clock.sleep(len(data) / self.slow_bytes_per_s)
                 writer.write(data)
                 await writer.drain()

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from agent.journal import Journal, Limits
 from agent.settings import Profile, Settings
 from simulators.compound import SimCompound
+from simulators.network import Line
 from tests.bench.backlog import BACKLOG
 from tests.bench.gateway import CLOCK, READING
 from tests.bench.processes import cpu_s
@@ -16,6 +17,7 @@ CAMERAS = 3
 """Enough pictures a second for an inference at any moment."""
 READINGS = 8 * BACKLOG
 """So many that the backlog of 50,000 drains for as long as cards are presented."""
+LINE_BYTES_PER_S = 300_000
 KILL_EVERY_S = 1.0
 
 Meanwhile: TypeAlias = Callable[[], Coroutine[None, None, None]]
@@ -34,13 +36,15 @@ def with_cameras(settings: Settings) -> Settings:
 
 
 async def back_with_a_backlog(running: SimCompound) -> None:
-    """Stop the agent, give it an outage's readings, and start it with the line mended."""
+    """Stop the agent, give it an outage's readings, and start it with a line on which they drain for two minutes."""
     await running.network.cut()
     await running.agent.stop()
     await _fill(running.file.parent / "state", READINGS)
     await running.agent.start()
     await running.all_devices_up()
+    running.network.slow_bytes_per_s = LINE_BYTES_PER_S
     await running.network.mend()
+    await running.network.cut(how=Line.SLOW)
 
 
 class Load:
