@@ -11,6 +11,9 @@ from drivers.base import ClockTrust
 from drivers.osdp.config import OsdpBus, SecureChannel
 from drivers.wiegand.config import WiegandBus
 
+COMMON_NAME_CHARS = 64
+"""X.509's bound; the broker's access list wants a gateway's whole path as the common name."""
+
 
 def weaknesses(settings: Settings) -> Iterator[Finding]:
     """Each with what it means and what would be better."""
@@ -75,6 +78,17 @@ def _centre(settings: Settings) -> Iterator[Finding]:
             ("centre", "broker"),
             Words("is not encrypted; allowed because it stays on this machine.", "未加密；因仅限本机而允许。"),
             Words("Use mqtts:// for any real centre.", "连接正式的综治中心请使用 mqtts://。"),
+        )
+    gateway = settings.gateway
+    path = f"{gateway.city}/{gateway.county}/{gateway.street}/{gateway.community}/{gateway.id}"
+    if centre.cert_file is not None and len(path) > COMMON_NAME_CHARS:
+        yield Finding(
+            ("gateway", "id"),
+            Words(
+                f"makes a path of {len(path)} characters; a certificate's common name holds {COMMON_NAME_CHARS}.",
+                f"使网关路径达 {len(path)} 个字符，而证书 CN 最多 {COMMON_NAME_CHARS} 个字符。",
+            ),
+            Words("Choose a shorter id before its certificate is made.", "请在签发证书前改用更短的标识。"),
         )
     if centre.confirm is Confirm.BROKER:
         falls_back = centre.protocol is Protocol.AUTO

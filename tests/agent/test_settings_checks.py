@@ -241,6 +241,7 @@ def test_unusual_but_sound_settings_are_accepted(changes: list[tuple[str, Any]])
     [
         ([("devices.0.readers.0.secure_channel", "off")], "reader-east.secure_channel", "read and replay"),
         ([("centre.broker", "mqtt://127.0.0.1")], "centre.broker", "not encrypted"),
+        ([("gateway.id", "gh-" + "0" * 30)], "gateway.id", "common name holds 64"),
         ([("clock_trust", "always")], "clock_trust", "even when the clock is wrong"),
         ([("doors.1.contact", None)], "doors.west-gate.contact", "forced or held"),
         ([("access", {})], "access.credentials_file", "every card is denied"),

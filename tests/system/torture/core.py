@@ -23,6 +23,7 @@ from agent.recorder import Recorder
 from agent.settings import Centre, load
 from drivers.base import ClockTrust, DeviceId, PointId, Reading, SystemClock
 from tests.agent.house import BOOT, House
+from tests.system.torture.dying import die_at
 
 SIMULATED: Final = Path(__file__).parents[3] / "config" / "simulated.toml"
 YEAR: Final = timedelta(days=365)
@@ -38,6 +39,8 @@ class Orders:
     first: int
     at_once: int
     max_bytes: int
+    dies: tuple[str, bool, int] | None = None
+    """A step of `dying`, whether before or after it, and how often it is taken."""
 
     def write(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self)))
@@ -91,6 +94,9 @@ def say(line: str) -> None:
 
 
 async def main(orders: Orders) -> None:
+    if orders.dies is not None:
+        step, before, times = orders.dies
+        die_at(step, before=before, times=times)
     clock, loop = TurnedClock(), asyncio.get_running_loop()
     ended = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, ended.set)

@@ -26,7 +26,8 @@ from tests.system.torture.core import Orders
 AT_ONCE: Final = 40
 A_LIFE: Final = 10_000_000
 """Numbers of one life of the core; the next life counts on from the next multiple."""
-PROVEN_S: Final = 120.0
+STILL_S: Final = 60.0
+"""Nothing new has arrived for so long: nothing more will."""
 UP_S: Final = 60.0
 
 
@@ -81,14 +82,17 @@ class Rig:
 
     # ------------------------------------------------------------ the core
 
-    async def start(self, *, at_once: int = AT_ONCE, wait: bool = True) -> None:
-        """A new life; with `at_once=0` it only delivers what is left."""
+    async def start(
+        self, *, at_once: int = AT_ONCE, wait: bool = True, dies: tuple[str, bool, int] | None = None
+    ) -> None:
+        """A new life; with `at_once=0` it only delivers what is left. It `dies` at a step of `dying`."""
         orders = Orders(
             folder=str(self.state),
             broker=f"mqtt://127.0.0.1:{self.network.port}",
             first=self._lives * A_LIFE,
             at_once=at_once,
             max_bytes=self._max_bytes,
+            dies=dies,
         )
         path = self._folder / "orders.json"
         orders.write(path)
@@ -115,6 +119,13 @@ class Rig:
             core.send_signal(how)
         await self._listening
         return await core.wait()
+
+    async def death(self, timeout_s: float = 60.0) -> int:
+        """The exit code of a life that ends by itself. Raises: TimeoutError."""
+        assert self._core is not None
+        async with self.clock.timeout(timeout_s):
+            await self._core.wait()
+        return await self.kill()
 
     async def hears(self, what: str, times: int, timeout_s: float = 30.0) -> None:
         """The core has said it so often. Raises: TimeoutError."""
@@ -162,8 +173,11 @@ class Rig:
         if self._core is not None:
             await self.kill(signal.SIGTERM)
         await self.start(at_once=0)
-        with suppress(TimeoutError):  # the result says what is missing
-            await self.until(lambda: not self._open_books(), PROVEN_S)
+        arrived = -1
+        while self._open_books() and len(self._arrived) > arrived:
+            arrived = len(self._arrived)
+            with suppress(TimeoutError):  # the result says what is missing
+                await self.until(lambda: not self._open_books(), STILL_S)
         await self.kill(signal.SIGTERM)
         proof = self.centre.proof()
         missing = self._missing()

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import pytest
+
 from agent.settings import Settings
 from drivers.base import SystemClock
 from simulators.compound import SimCompound
@@ -17,6 +19,7 @@ from tests.system.conftest import compound, everything_confirmed
 LONG_S = float(os.environ.get("GATEHOUSE_TORTURE_S", "0"))
 WARM_ROUNDS = 3 if "GATEHOUSE_TORTURE_S" in os.environ else 1
 ROUNDS = 2
+pytestmark = pytest.mark.timeout(LONG_S + 1800)
 GROWTH_MB = 4.0
 """What the allocator may keep between rounds; a leak passes it in an hour."""
 

@@ -17,6 +17,7 @@ from agent.contract import MAX_BATCH_READINGS
 from simulators.broker import Broker
 from simulators.network import Line
 from tests.conftest import need
+from tests.system.torture.dying import STEPS
 from tests.system.torture.powercut import PowerCut
 from tests.system.torture.rig import rig
 
@@ -25,6 +26,7 @@ KILLS = 200 if LONG else 20
 WINDOW = 50
 ROUNDS = 20 if LONG else 1
 """Of each fault of network and disk."""
+pytestmark = pytest.mark.timeout(4 * 3600 if LONG else 600)
 
 
 async def test_the_gateway_is_killed_again_and_again(folder: Path) -> None:
@@ -38,6 +40,15 @@ async def test_the_gateway_is_killed_again_and_again(folder: Path) -> None:
                 await rigged.promises(rigged.chance.randint(1, 1500))
             assert await rigged.kill() == -signal.SIGKILL
         print(f"\n{KILLS} kills of the gateway: {await rigged.prove()}")
+
+
+async def test_the_gateway_dies_between_any_two_steps_from_publishing_to_releasing(folder: Path) -> None:
+    async with rig(folder) as rigged:
+        for step in STEPS:
+            for before in (True, False) * (5 if LONG else 1):
+                await rigged.start(wait=False, dies=(step, before, rigged.chance.randint(1, 40)))
+                assert await rigged.death() == -signal.SIGKILL
+        print(f"\ndeaths between two steps: {await rigged.prove()}")
 
 
 async def test_what_arrives_twice_after_a_kill_is_bounded(folder: Path) -> None:
@@ -54,12 +65,13 @@ async def test_what_arrives_twice_after_a_kill_is_bounded(folder: Path) -> None:
 
 @pytest.mark.parametrize("made", [Broker.iotcore, Broker.mosquitto])
 async def test_the_broker_is_killed_again_and_again(folder: Path, made: Callable[[Path], Broker]) -> None:
+    """So soon after each other that the gateway takes up to a minute to come back: no link of it is proven."""
     if made == Broker.mosquitto:
         need(shutil.which("mosquitto"), "mosquitto")
     async with rig(folder, broker=made) as rigged:
         await rigged.start()
         for _ in range(KILLS // 10):
-            await rigged.arrivals(rigged.chance.randint(1, 2000))
+            await rigged.arrivals(rigged.chance.randint(1, 2000), timeout_s=180)
             await rigged.broker.kill()
             await rigged.promises(500)
             await rigged.broker.start()
