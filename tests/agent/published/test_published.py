@@ -43,7 +43,8 @@ def validator(name: str) -> Any:
 def test_published_files_are_those_the_code_makes() -> None:
     made = files()
     there = {path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*") if path.is_file()}
-    assert there - set(made) == {"README.md", "begin.py", "begin.mjs"}, "left over or missing: make contract"
+    written = {"README.md", "README.zh-CN.md", "begin.py", "begin.mjs"}
+    assert there - set(made) == written, "left over or missing: make contract"
     for name, text in made.items():
         assert (FOLDER / name).read_text() == text, f"{name}: make contract"
 
