@@ -89,7 +89,9 @@ async def _simulate(options: argparse.Namespace, folder: Path) -> bool:
     play = scenario.load(scenario.find(options.scenario))
     narrator = Narrator(options.lang, clock)
     narrator.opening(settings, play)
-    async with SimCompound(settings, folder, clock, cards=play.cards, on_received=narrator.received) as compound:
+    async with SimCompound(
+        settings, folder, clock, cards=play.cards, stages=play.stages, on_received=narrator.received
+    ) as compound:
         narrator.up(compound)
         with narrator:
             outcome = await Player(compound, play, clock, narrator.step).play()

@@ -29,7 +29,7 @@ from simulators.centre import Centre, Received
 from simulators.clips import fetch_bikes
 from simulators.door import SimDoor
 from simulators.gpio_lines import SimGpioLines
-from simulators.mjpeg import SimCamera
+from simulators.mjpeg import STAGE, SimCamera, looking_at
 from simulators.modbus_sensors import SimModbusBus
 from simulators.network import Network
 from simulators.office import Office
@@ -49,7 +49,8 @@ class SimCompound:
 
     `settings` is the compound as its file describes it; `folder` holds the copy, the agent's state and its log
     and must have a short path (Unix sockets). `mistakes` may change the agent's file before it is written, as a
-    bad hand on site would; `faulty` are the devices that will then be in fault.
+    bad hand on site would; `faulty` are the devices that will then be in fault. The cameras of `stages` look at a
+    stage, the others play their clip.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class SimCompound:
         protocol: Protocol = Protocol.MQTT5,
         mistakes: Callable[[dict[str, Any]], None] = lambda _: None,
         faulty: Iterable[str] = (),
+        stages: Iterable[str] = (),
     ) -> None:
         self.settings = settings
         self._folder = folder
@@ -73,6 +75,7 @@ class SimCompound:
         self._protocol = protocol
         self._mistakes = mistakes
         self._faulty = frozenset(faulty)
+        self._stages = frozenset(stages)
         self.office = Office()
         """The centre's keys; the compound's file pins its roots."""
         self._stack = AsyncExitStack()
@@ -238,7 +241,10 @@ class SimCompound:
             await self._bus(device).plug()
 
     def walk(self, camera: str) -> None:
-        _named(self.cameras, camera, "camera").walk()
+        self.camera(camera).walk()
+
+    def camera(self, name: str) -> SimCamera:
+        return _named(self.cameras, name, "camera")
 
     async def all_devices_up(self) -> None:
         """Readers need their secure channel and the camera its model before anything can be played."""
@@ -320,7 +326,9 @@ class SimCompound:
         clip = Path(config.source.removeprefix("file:"))
         if not (config.source.startswith("file:") and clip.is_file()):
             clip = await asyncio.to_thread(fetch_bikes)
-        camera = await stack.enter_async_context(SimCamera(clip, self._clock))
+        scene, size = STAGE if config.id in self._stages else "clip", (config.picture.width, config.picture.height)
+        looked_at = await asyncio.to_thread(looking_at, scene, clip, size)
+        camera = await stack.enter_async_context(SimCamera(looked_at, self._clock))
         self.cameras[config.id] = camera
         table = config.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"password_file"})
         return table | {"source": camera.url}

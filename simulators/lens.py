@@ -30,14 +30,18 @@ class Noise:
 
     def __init__(self, height: int, width: int) -> None:
         rng = np.random.default_rng(1)
-        self._patterns = [
-            np.rint(rng.normal(0, _NOISE_LEVELS, (height, width, 3))).astype(np.int16) for _ in range(_NOISES)
-        ]
+        patterns = [np.rint(rng.normal(0, _NOISE_LEVELS, (height, width, 3))) for _ in range(_NOISES)]
+        self._patterns = [(_lighter(pattern), _lighter(-pattern)) for pattern in patterns]
         self._next = 0
 
     def on(self, picture: Picture) -> Picture:
         self._next = (self._next + 1) % _NOISES
-        return np.asarray(np.clip(picture + self._patterns[self._next], 0, 255), np.uint8)
+        lighter, darker = self._patterns[self._next]
+        return np.asarray(cv2.subtract(cv2.add(picture, lighter), darker), np.uint8)
+
+
+def _lighter(pattern: npt.NDArray[np.float64]) -> Picture:
+    return np.clip(pattern, 0, 255).astype(np.uint8)
 
 
 def through(picture: Picture, trouble: Trouble) -> Picture:

@@ -1,33 +1,42 @@
-"""A network camera: MJPEG over HTTP, at rest on a clip's last picture until something walks through it."""
+"""A network camera: MJPEG over HTTP, whatever it looks at, with what can befall a lens, a sensor and a stream."""
 
 import asyncio
-import itertools
-from collections.abc import Iterator
+import random
+import threading
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import cv2
-import numpy as np
-import numpy.typing as npt
 
-from drivers.base import Clock
+from drivers.base import Clock, ConfigError
+from simulators.lens import Picture, Trouble, through
+from simulators.scenes import Film, Scene, Stage, encoded
+
+FPS: Final = 10.0
+STAGE: Final = "stage"
+"""A scene that is a stage, where others are a clip."""
 
 _BOUNDARY = b"gatehouse"
 
 
 class SimCamera:
-    """Serves `url`; `walk` plays the clip once; `stall` keeps connections open and sends nothing."""
+    """Serves `url`. `trouble` names what befalls it, one thing at a time; `clear` ends it.
 
-    def __init__(self, clip: Path, clock: Clock, *, fps: float = 10.0) -> None:
+    Beside what `lens.Trouble` knows: `frozen` shows one picture for ever, `stalled` keeps connections open and sends
+    nothing, `corrupt` sends bytes that are no stream, `resized` halves the picture.
+    """
+
+    def __init__(self, scene: Scene, clock: Clock, *, fps: float = FPS) -> None:
+        self.scene = scene
         self._clock = clock
         self._fps = fps
-        self._frames = _jpegs(clip, fps)
-        self._rest = self._frames[-1]
-        self._playing: Iterator[bytes] = iter(())
-        self._flowing = asyncio.Event()
-        self._flowing.set()
+        self._trouble = "clear"
+        self._jpeg = b""
+        self._made_s = float("-inf")
+        self._making = threading.Lock()
+        self._random = random.Random(3)
         self._server: asyncio.Server | None = None
         self._viewers: set[asyncio.Task[None]] = set()
         self._port = 0
@@ -35,6 +44,13 @@ class SimCamera:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}/stream.mjpg"
+
+    @property
+    def stage(self) -> Stage:
+        """Raises: ConfigError when the camera looks at a clip."""
+        if not isinstance(self.scene, Stage):
+            raise ConfigError("this camera plays a clip", hint="list it under `stages` in the scenario")
+        return self.scene
 
     async def __aenter__(self) -> Self:
         await self.plug()
@@ -46,13 +62,10 @@ class SimCamera:
         await self.unplug()
 
     def walk(self) -> None:
-        self._playing = iter(self._frames)
+        self.scene.walk()
 
-    def stall(self, on: bool) -> None:
-        if on:
-            self._flowing.clear()
-        else:
-            self._flowing.set()
+    def trouble(self, what: str) -> None:
+        self._trouble = what
 
     async def plug(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
@@ -78,39 +91,30 @@ class SimCamera:
                 b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=" + _BOUNDARY + b"\r\n\r\n"
             )
             while True:
-                await self._flowing.wait()
-                picture = next(self._playing, self._rest)
-                head = b"--%s\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % (_BOUNDARY, len(picture))
-                writer.write(head + picture + b"\r\n")
+                if self._trouble == "corrupt":
+                    writer.write(self._random.randbytes(8192))
+                elif self._trouble != "stalled":
+                    picture = await asyncio.to_thread(self._newest)
+                    head = b"--%s\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % (_BOUNDARY, len(picture))
+                    writer.write(head + picture + b"\r\n")
                 await writer.drain()
                 await self._clock.sleep(1 / self._fps)
         writer.transport.abort()
 
+    def _newest(self) -> bytes:
+        """All viewers see the same: a picture is made when its time has come, in a thread, away from other wires."""
+        with self._making:
+            now_s = self._clock.mono_s()
+            if now_s - self._made_s >= 0.5 / self._fps and not (self._trouble == "frozen" and self._jpeg):
+                self._jpeg, self._made_s = encoded(self._seen(self.scene.picture())), now_s
+            return self._jpeg
 
-def _pictures(clip: Path) -> Iterator[tuple[float, npt.NDArray[np.uint8]]]:
-    """(seconds into the clip, (height, width, 3) uint8 BGR)."""
-    capture = cv2.VideoCapture(str(clip))
-    rate = capture.get(cv2.CAP_PROP_FPS) or 25.0
-    try:
-        for number in itertools.count():
-            good, picture = capture.read()
-            if not good:
-                return
-            yield number / rate, np.asarray(picture, np.uint8)
-    finally:
-        capture.release()
-
-
-def _jpegs(clip: Path, fps: float) -> list[bytes]:
-    chosen, due = [], 0.0
-    for at_s, picture in _pictures(clip):
-        if at_s >= due:
-            chosen.append(_jpeg(picture))
-            due += 1 / fps
-    return chosen
+    def _seen(self, picture: Picture) -> Picture:
+        if self._trouble == "resized":
+            return cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]  # uint8 as given
+        return through(picture, Trouble(self._trouble)) if self._trouble in set(Trouble) else picture
 
 
-def _jpeg(picture: npt.NDArray[np.uint8]) -> bytes:
-    good, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 85])
-    assert good
-    return encoded.tobytes()
+def looking_at(scene: str, clip: Path, size: tuple[int, int], fps: float = FPS) -> Scene:
+    """The scene of a name: `stage`, or the clip."""
+    return Stage(clip, *size, fps) if scene == STAGE else Film(clip, fps)

@@ -13,6 +13,9 @@ from simulators.scenario import (
     AgentStep,
     BusTrouble,
     Cable,
+    CameraTrouble,
+    ClearStage,
+    Enter,
     Expected,
     MoveDoor,
     NetworkStep,
@@ -127,6 +130,15 @@ class Player:
                 compound.silence(step.unit, step.do == "silence")
             case Walk():
                 compound.walk(step.camera)
+            case CameraTrouble():
+                compound.camera(step.camera).trouble(step.do.removeprefix("camera-"))
+            case Enter():
+                compound.camera(step.camera).stage.enter(
+                    step.figure, step.path, height=step.height, speed=step.speed, count=step.count, gap_s=step.gap_s,
+                    spread=step.spread, stays=step.stays,
+                )  # fmt: skip
+            case ClearStage():
+                compound.camera(step.camera).stage.clear()
             case NetworkStep():
                 await self._network(step)
             case AgentStep():

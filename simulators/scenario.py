@@ -27,6 +27,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from agent.events import Kind
 from agent.settings import Name
 from drivers.base import ConfigError, Confined, Slug
+from simulators.scenes import Figure
 
 BUILT_IN = Path(__file__).parent / "scenarios"
 
@@ -135,6 +136,42 @@ class Walk(_Step):
     camera: Slug
 
 
+class CameraTrouble(_Step):
+    """What befalls a camera's lens, sensor or stream, one thing at a time; `camera-clear` ends it.
+
+    Infrared, darkness and another size are no tampering.
+    """
+
+    do: Literal[
+        "camera-covered", "camera-defocused", "camera-turned", "camera-frozen", "camera-infrared", "camera-dark",
+        "camera-stalled", "camera-corrupt", "camera-resized", "camera-clear",
+    ]  # fmt: skip
+    camera: Slug
+
+
+class Enter(_Step):
+    """Figures enter the stage of a camera and follow a path; `clear-stage` takes all away.
+
+    Points in pixels are where their feet go, `height` and `spread`, from one figure to the next, are pixels too.
+    """
+
+    do: Literal["enter"]
+    camera: Slug
+    figure: Figure = Figure.PERSON
+    path: Annotated[tuple[tuple[float, float], ...], Field(min_length=2)]
+    height: Annotated[int, Field(ge=20, le=1000)] = 110
+    speed: Annotated[float, Field(gt=0, le=1000)] = 40.0
+    count: Annotated[int, Field(ge=1, le=20)] = 1
+    gap_s: Annotated[float, Field(ge=0, le=60)] = 1.5
+    spread: float = 0.0
+    stays: bool = False
+
+
+class ClearStage(_Step):
+    do: Literal["clear-stage"]
+    camera: Slug
+
+
 class NetworkStep(_Step):
     do: Literal["cut-network", "black-hole-network", "mend-network", "stop-broker", "start-broker"]
 
@@ -147,7 +184,7 @@ class AgentStep(_Step):
 
 ActionStep = Annotated[
     PresentCard | PressKeys | MoveDoor | WalkThrough | SetPoint | TamperReader | Cable | Silence | Walk | NetworkStep
-    | AgentStep | ReaderTrouble | SwapReader | BusTrouble | Wait,
+    | CameraTrouble | Enter | ClearStage | AgentStep | ReaderTrouble | SwapReader | BusTrouble | Wait,
     Field(discriminator="do"),
 ]  # fmt: skip
 
@@ -168,6 +205,8 @@ class ScenarioCard(Confined):
 class Scenario(Confined):
     title: Name
     cards: Mapping[str, ScenarioCard] = Field(default_factory=dict)
+    stages: tuple[Slug, ...] = ()
+    """Cameras that look at a stage, on which figures enter; the others play their clip."""
     steps: Annotated[tuple[ActionStep, ...], Field(min_length=1)]
 
 

@@ -61,7 +61,7 @@ class Film:
     """A clip at rest on its last picture until it is told to play once."""
 
     def __init__(self, clip: Path, fps: float) -> None:
-        self._frames = [_encoded(picture) for picture in _at_rate(clip, fps)]
+        self._frames = [encoded(picture) for picture in _at_rate(clip, fps)]
         self._rest = _decoded(self._frames[-1])
         self._noise = Noise(*self._rest.shape[:2])
         self._playing: Iterator[bytes] = iter(())
@@ -114,12 +114,14 @@ class Stage:
         speed: float = 90.0,
         count: int = 1,
         gap_s: float = 1.5,
+        spread: float = 0.0,
         stays: bool = False,
     ) -> None:
-        """`count` figures follow the path one after the other at `speed` pixels a second."""
+        """`count` figures follow the path at `speed` pixels a second, each so much later and farther to the right."""
         for number in range(count):
             after = round(number * gap_s * self._fps)
-            walker = Walker(figure, tuple(path), height, speed / self._fps, after, stays)
+            beside = tuple((x + number * spread, y) for x, y in path)
+            walker = Walker(figure, beside, height, speed / self._fps, after, stays)
             self._walkers.append((walker, self._shown))
 
     def clear(self) -> None:
@@ -220,7 +222,8 @@ def _at_rate(clip: Path, fps: float) -> Iterator[Picture]:
             due_s += 1 / fps
 
 
-def _encoded(picture: Picture) -> bytes:
+def encoded(picture: Picture) -> bytes:
+    """As a JPEG."""
     good, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 85])
     assert good
     return encoded.tobytes()
