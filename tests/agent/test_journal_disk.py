@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.events import Kind, Lane
-from agent.journal import Draft, Journal, Limits, Origin, RefusedError, Storing, opening
+from agent.journal import Draft, Journal, Limits, Origin, RefusedError, Storing, opening, standby
 from agent.journal.database import DamagedError
 from agent.journal.proof import prove
 from drivers.base import SystemClock
@@ -76,11 +76,11 @@ async def test_on_a_disk_that_is_read_only_events_wait_in_memory_until_it_is_not
         await journal.close()
 
 
-class HurriedClock(SystemClock):
-    """A minute passes in 0.6 s."""
-
-    def mono_s(self) -> float:
-        return 100 * super().mono_s()
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is used after half a second."""
+    monkeypatch.setattr(standby, "AFTER_S", 0.5)
+    monkeypatch.setattr(standby, "RETRY_S", 0.5)
 
 
 async def is_of_another_epoch(journal: Journal, epoch: str) -> int:
@@ -94,9 +94,10 @@ async def is_of_another_epoch(journal: Journal, epoch: str) -> int:
     return count
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_on_a_disk_that_stays_read_only_alarms_leave_by_a_journal_in_memory(folder: Path) -> None:
     need(mount("-t", "tmpfs", "-o", "size=4m,ro", "tmpfs", folder), "the right to mount a small disk")
-    journal = Journal.start(folder / "journal", Limits(), HurriedClock())
+    journal = Journal.start(folder / "journal", Limits(), SystemClock())
     try:
         journal.append_nowait(draft(Lane.ALARM, 1000))
         memory = await journal.opened
@@ -124,10 +125,10 @@ async def test_on_a_disk_that_stays_read_only_alarms_leave_by_a_journal_in_memor
     assert not prove(folder / "journal" / FILE).flaws
 
 
-@pytest.mark.usefixtures("image")
+@pytest.mark.usefixtures("image", "impatient")
 async def test_a_disk_that_turns_read_only_is_a_loud_fault_and_the_journal_goes_on_in_memory(folder: Path) -> None:
     """As a worn SD card does: the kernel finds the file system damaged."""
-    journal = await Journal.open(folder, Limits(), HurriedClock())
+    journal = await Journal.open(folder, Limits(), SystemClock())
     try:
         entry = await journal.append(draft(Lane.ALARM, 1))
         (device,) = [line.split()[0] for line in Path("/proc/mounts").read_text().splitlines() if str(folder) in line]
