@@ -4,12 +4,16 @@ A Capture owns one native reader in one thread, named after the camera, and a sl
 who takes slowly misses pictures and never sees old ones. OpenCV is imported by that thread, so that the main process,
 which reads the configuration, never loads it.
 
+What is wrong with a camera is told apart: it cannot be reached, refuses the password, has no such stream, sends a codec
+that is not understood (`drivers.streams` asks), cannot be decoded, is too large, ended, stalled, black, or of another
+shape than declared. In the last two pictures still come, and are still looked at. The age of the newest picture is the
+only sign of life.
+
 A read in native code cannot be interrupted; it ends by its own time-out of STALL_S, and after it the reader is opened
 anew, because FFmpeg hands out stale buffered pictures once it has stalled.
 """
 
 import logging
-import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +24,7 @@ from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 from pydantic import Field
 
 from drivers.base import Backoff, Clock, Confined, DeviceId, DeviceState, Emit, LinkError, Slug, Status
+from drivers.streams import PORTS, demand_stream
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +37,13 @@ STALL_S: Final = 3.0
 
 _OPEN_S = 5.0
 _DEFAULT_RATE = 25.0
-_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
+_MOST_PIXELS = 4096 * 4096
+_SHAPE = 0.03
+"""Relative difference in shape from which zones would lie elsewhere."""
+_BLACK, _BLACK_S, _SPARSE = 20, 3.0, 16
+"""A picture is black when no channel of every sixteenth pixel of every sixteenth row is brighter, and for so long."""
+_JUMP_S, _DRIFT = 1.0, 1e-3
+"""A stream's time that is off by more has begun anew; clocks of cameras run slow by no more than that share."""
 
 
 class Picture(Confined):
@@ -53,7 +64,10 @@ class CameraSource(Confined):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """`picture` is (height, width, 3) uint8 BGR of the declared size; `mono_s` is when it was taken."""
+    """`picture` is (height, width, 3) uint8 BGR of the declared size; `mono_s` is when it was taken.
+
+    Where the stream says when (its PTS), the time is that of the camera, not of the network.
+    """
 
     picture: "npt.NDArray[np.uint8]"
     mono_s: float
@@ -72,7 +86,9 @@ class Capture:
         self._slot: Frame | None = None
         self._lock = threading.Lock()
         self._said: tuple[DeviceState, str] | None = None
-        self._last_s = clock.mono_s()
+        self._last_s = self._bright_s = clock.mono_s()
+        self._flowing = False
+        self._shape: tuple[str, str] | None = None
         self.pace = 1.0
         """Share of the configured rate at which pictures are made; whoever takes them may change it at any time."""
         self.frames = 0
@@ -100,13 +116,16 @@ class Capture:
     def check(self) -> None:
         """Judge the camera by the age of its newest picture, even while its thread hangs in native code."""
         with self._lock:
-            stale = self._said == (DeviceState.OK, "") and self._clock.mono_s() - self._last_s > STALL_S
+            stale = self._flowing and self._clock.mono_s() - self._last_s > STALL_S
+            self._flowing = self._flowing and not stale
         if stale:
             self._say(DeviceState.FAULT, *_stalled())
 
     # ------------------------------------------------------------ in the thread
 
     def _run(self) -> None:
+        import cv2
+
         backoff = Backoff(first_s=0.5, ceiling_s=10.0)
         self._say(DeviceState.STARTING)
         while not self._stopping.is_set():
@@ -117,8 +136,17 @@ class Capture:
                 finally:
                     reader.release()
             except LinkError as err:
-                self._say(DeviceState.FAULT, err.reason, err.hint)
+                self._fail(err)
+            except (cv2.error, MemoryError) as err:
+                reason = f"the stream cannot be decoded ({'memory' if isinstance(err, MemoryError) else err.code})"
+                self._fail(LinkError(self.config.id, reason, hint="set the sub-stream to H.264, at most 1280x720"))
+            if not self._stopping.is_set():
                 self._stopping.wait(backoff.next_s())
+
+    def _fail(self, err: LinkError) -> None:
+        with self._lock:
+            self._flowing = False
+        self._say(DeviceState.FAULT, err.reason, err.hint)
 
     def _open(self) -> tuple[Any, float | None]:
         """The reader, and the pace of a clip. Raises: LinkError with what an operator can do."""
@@ -141,14 +169,16 @@ class Capture:
             reader = cv2.VideoCapture(source, cv2.CAP_V4L2, size)
             self._demand_open(reader, f"{source} is in use or is no camera", "end what uses it, or correct the source")
             return reader, None
-        url, host = self._reach()
+        address = self._address()
+        demand_stream(self.config.id, address, _OPEN_S, self._clock)
         limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, int(_OPEN_S * 1000)]
         limits += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, int(STALL_S * 1000) + 200]
-        reader = cv2.VideoCapture(url, cv2.CAP_FFMPEG, limits + threads)
+        reader = cv2.VideoCapture(urlunsplit(address), cv2.CAP_FFMPEG, limits + threads)
+        host = f"{address.hostname}:{address.port or PORTS[address.scheme]}"
         self._demand_open(
             reader,
             f"{host} answers and gives no stream",
-            "check the path of the stream, the user name and the password file",
+            "check the path of the stream, and that no other viewer takes its place",
         )
         return reader, None
 
@@ -156,33 +186,34 @@ class Capture:
         if not reader.isOpened():
             reader.release()
             raise self._cannot_open(reason, hint)
+        import cv2
+
+        width, height = int(reader.get(cv2.CAP_PROP_FRAME_WIDTH)), int(reader.get(cv2.CAP_PROP_FRAME_HEIGHT))
+        if width * height > _MOST_PIXELS:
+            reader.release()
+            raise self._cannot_open(f"its pictures are {width}x{height}", "choose the camera's sub-stream")
 
     def _cannot_open(self, reason: str, hint: str) -> LinkError:
         return LinkError(self.config.id, f"cannot open: {reason}", hint=hint)
 
-    def _reach(self) -> tuple[str, str]:
-        """The address with its credentials, and the host for people, once the host takes a connection."""
+    def _address(self) -> SplitResult:
+        """With its credentials: never to be logged or shown. Raises: LinkError."""
         parts = urlsplit(self.config.source)
-        if parts.scheme not in _PORTS or not parts.hostname:
+        if parts.scheme not in PORTS or not parts.hostname:
             hint = "write rtsp://…, http://…, /dev/video… or file:…"
             raise self._cannot_open("the source is no address of a camera", hint)
-        host = f"{parts.hostname}:{parts.port or _PORTS[parts.scheme]}"
         try:
-            address = with_password(parts, self.config.password_file)
+            return urlsplit(with_password(parts, self.config.password_file))
         except OSError as err:
             reason = f"the password file {self.config.password_file} cannot be read ({err.strerror})"
             raise self._cannot_open(reason, "write the camera's password into it, readable for Gatehouse") from err
-        try:
-            socket.create_connection((parts.hostname, parts.port or _PORTS[parts.scheme]), _OPEN_S).close()
-        except OSError as err:
-            reason = f"{host} cannot be reached ({err.strerror or err})"
-            raise self._cannot_open(reason, "check the camera's power, its cable and its address") from err
-        return address, host
 
     def _read(self, reader: Any, rate: float | None, backoff: Backoff) -> None:
         """Until told to stop. Raises: LinkError when no more pictures come."""
+        import cv2
+
         due = begun = last = self._clock.mono_s()
-        number = 0
+        number, timing = 0, Timing()
         while not self._stopping.is_set():
             got = reader.grab()
             now = self._clock.mono_s()
@@ -203,7 +234,9 @@ class Capture:
             due = max(due + 1 / (self.config.fps * self.pace), now)
             good, picture = reader.retrieve()
             if good:
-                self._put(Frame(self._sized(picture), now))
+                taken_s = now if rate else timing.taken_s(reader.get(cv2.CAP_PROP_POS_MSEC) / 1000, now)
+                self._judge(picture, now)
+                self._put(Frame(self._sized(picture), taken_s), now)
                 backoff.reset()
 
     def _rewind(self, reader: Any) -> None:
@@ -211,25 +244,42 @@ class Capture:
 
         reader.set(cv2.CAP_PROP_POS_FRAMES, 0)
 
+    def _judge(self, picture: Any, now_s: float) -> None:
+        """What is wrong with a picture that came: another shape than declared, or nothing but black."""
+        if int(picture[::_SPARSE, ::_SPARSE].max()) > _BLACK:
+            self._bright_s = now_s
+        height, width = picture.shape[:2]
+        wanted = self.config.picture
+        differs = abs(width * wanted.height / (height * wanted.width) - 1) > _SHAPE
+        reason = f"the pictures are {width}x{height}, not of the shape {wanted.width}x{wanted.height}"
+        hint = "set the camera's sub-stream back, or correct `picture` and draw zones and masks anew"
+        self._shape = (reason, hint) if differs else None
+
+    def _flaw(self, now_s: float) -> tuple[str, str] | None:
+        if now_s - self._bright_s > _BLACK_S:
+            return "the pictures are black", "uncover the lens; check the camera's infrared light and its exposure"
+        return self._shape
+
     def _sized(self, picture: Any) -> "npt.NDArray[np.uint8]":
         """Zones and masks are drawn on the declared picture, so every picture is made that size."""
         import cv2
 
         wanted = (self.config.picture.width, self.config.picture.height)
-        found = (picture.shape[1], picture.shape[0])
-        if found == wanted:
+        if (picture.shape[1], picture.shape[0]) == wanted:
             return picture  # type: ignore[no-any-return]  # OpenCV's reader is untyped here
-        if not self.frames:
-            _log.info("%s: pictures of %dx%d are scaled to %dx%d", self.config.id, *found, *wanted)
         scaled: npt.NDArray[np.uint8] = cv2.resize(picture, wanted, interpolation=cv2.INTER_AREA)
         return scaled
 
-    def _put(self, frame: Frame) -> None:
+    def _put(self, frame: Frame, now_s: float) -> None:
         with self._lock:
             self.dropped += self._slot is not None
             self.frames += 1
-            self._slot, self._last_s = frame, frame.mono_s
-        self._say(DeviceState.OK)
+            self._slot, self._last_s, self._flowing = frame, now_s, True
+        flaw = self._flaw(now_s)
+        if flaw is None:
+            self._say(DeviceState.OK)
+        else:
+            self._say(DeviceState.FAULT, *flaw)
         self._wake()
 
     def _say(self, state: DeviceState, reason: str = "", hint: str = "") -> None:
@@ -238,6 +288,24 @@ class Capture:
                 return
             self._said = (state, reason)
         self._emit(Status(DeviceId(self.config.id), state, self._clock.mono_s(), reason, hint))
+
+
+class Timing:
+    """When pictures were taken, by the stream's own time: the network delays some and bunches others."""
+
+    def __init__(self) -> None:
+        self._offset_s = self._came_s = self._taken_s = float("-inf")
+
+    def taken_s(self, pts_s: float, now_s: float) -> float:
+        """Never later than now, never before the picture before; the smallest delay seen is taken for none."""
+        offset_s = now_s - pts_s
+        if abs(offset_s - self._offset_s) > _JUMP_S:
+            self._offset_s = offset_s
+        else:
+            self._offset_s = min(offset_s, self._offset_s + _DRIFT * (now_s - self._came_s))
+        self._came_s = now_s
+        self._taken_s = min(max(self._taken_s, pts_s + self._offset_s), now_s)
+        return self._taken_s
 
 
 def with_password(parts: SplitResult, password_file: str | None) -> str:

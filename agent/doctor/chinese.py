@@ -126,6 +126,39 @@ _SENTENCES = {
     "cannot open: {} is in use or is no camera": "无法打开：{} 被占用或不是摄像机",
     "cannot open: {} cannot be reached ({})": "无法打开：连接不到 {}（{}）",
     "cannot open: {} answers and gives no stream": "无法打开：{} 有应答但没有视频流",
+    "cannot open: {} does not answer": "无法打开：{} 没有应答",
+    "cannot open: {} does not speak {}": "无法打开：{} 不支持 {} 协议",
+    "cannot open: {} refuses the user name or the password": "无法打开：{} 拒绝了用户名或密码",
+    "cannot open: {} asks for a user name and a password": "无法打开：{} 要求用户名和密码",
+    "cannot open: {} has no stream at this path": "无法打开：{} 的此路径没有视频流",
+    "cannot open: {} offers no pictures": "无法打开：{} 不提供画面",
+    "cannot open: {} sends its pictures as {}, which is not understood": "无法打开：{} 的画面编码 {} 不受支持",
+    "cannot open: {} answers {}": "无法打开：{} 返回 {}",
+    "cannot open: its pictures are {}": "无法打开：画面尺寸为 {}，过大",
+    "the stream cannot be decoded ({})": "视频流无法解码（{}）",
+    "the pictures are black": "画面全黑",
+    "the pictures are {}, not of the shape {}": "画面为 {}，与设置的 {} 宽高比不同",
+    "the vision process takes {} MB of memory": "图像分析进程占用内存 {} MB",
+    "correct the user name in the source or the password in the password file": (
+        "请更正 source 中的用户名或密码文件中的密码"
+    ),
+    "write user:password into a file and name it as password_file": "请把 用户名:密码 写入文件，并填入 password_file",
+    "correct the path in the camera's source; its manual names that of the sub-stream": (
+        "请更正 source 的路径，子码流路径见摄像机说明书"
+    ),
+    "correct the path in the camera's source": "请更正 source 的路径",
+    "correct the camera's source: its port or its path": "请更正 source 的端口或路径",
+    "restart the camera; too many viewers are a common cause": "请重启摄像机；常见原因是观看者过多",
+    "set the sub-stream to H.264 in the camera's own settings": "请在摄像机设置中把子码流改为 H.264",
+    "set the sub-stream to H.264, at most 1280x720": "请把子码流设为 H.264，不超过 1280x720",
+    "choose the camera's sub-stream": "请选用摄像机的子码流",
+    "check the path of the stream, and that no other viewer takes its place": (
+        "请检查视频流路径，以及是否被其他观看者占用"
+    ),
+    "uncover the lens; check the camera's infrared light and its exposure": "请检查镜头是否被遮挡、红外灯和曝光",
+    "set the camera's sub-stream back, or correct `picture` and draw zones and masks anew": (
+        "请恢复子码流设置，或更正 picture 并重画区域和遮挡"
+    ),
     "the stream ended": "视频流已结束",
     "starting": "启动中",
     "more pictures than can be looked at": "画面过多，来不及分析",

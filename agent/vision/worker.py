@@ -25,7 +25,7 @@ from agent.vision.budget import Budget
 from agent.vision.peer import Peer
 from agent.vision.profile import PROFILES
 from agent.vision.wire import CameraStats, Failed, Stats, WorkerConfig
-from drivers.base import Clock, ConfigError, FrameError, Report, Status, SystemClock
+from drivers.base import Clock, ConfigError, FrameError, LinkError, Report, Status, SystemClock
 from drivers.camera import Capture, Frame
 
 if TYPE_CHECKING:
@@ -40,6 +40,11 @@ _TURN_S = 0.25
 """How soon a signal or a stale camera is noticed while no picture comes."""
 _STATS_S = 5.0
 _END_S = 0.3
+_DATA_BYTES, _DATA_BYTES_CAMERA = 384 << 20, 48 << 20
+"""What may be allocated, twice what is needed and more. A picture that claims to be huge meets this limit, and costs
+its camera a fault or this process its life, but never the board its memory."""
+_RESIDENT_KIB = 448 << 10
+"""Memory in use at which the process ends itself: twice what four cameras take, and below the unit's own limit."""
 _EX_SOFTWARE, _EX_CONFIG, _EX_USAGE = 70, 78, 64
 
 # One thread for each library: theirs fight each other. FFmpeg's and OpenCV's own messages may hold an address with
@@ -125,7 +130,9 @@ class Worker:
                 self._keep_pace(self._budget.pace)
             if now_s >= stats_due_s:
                 stats_due_s = now_s + _STATS_S
-                self._peer.send(self._stats(now_s))
+                stats = self._stats(now_s)
+                self._peer.send(stats)
+                _demand_memory(stats.rss_kib)
         for camera in self._cameras:
             camera.capture.stop()
 
@@ -232,6 +239,18 @@ def _resident_kib() -> int:
     return pages * resource.getpagesize() // 1024
 
 
+def _demand_memory(rss_kib: int) -> None:
+    """Raises: LinkError when this process has grown beyond what it may take; the next one begins small."""
+    if rss_kib > _RESIDENT_KIB:
+        reason = f"the vision process takes {rss_kib // 1024} MB of memory"
+        raise LinkError("vision", reason, hint="it is started again; give cameras a smaller sub-stream")
+
+
+def _limit_memory(cameras: int) -> None:
+    most = _DATA_BYTES + cameras * _DATA_BYTES_CAMERA
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
 def _end_at_once(args: threading.ExceptHookArgs) -> None:
     """A thread's exception is a bug: end the process, so that the client reports it and starts another."""
     _log.critical("bug in thread %s", args.thread.name if args.thread else "?", exc_info=args.exc_value)
@@ -254,6 +273,7 @@ def main() -> int:
         _log.error("the main process cannot be reached: %s", err)
         return _EX_USAGE
     try:
+        _limit_memory(len(config.cameras))
         worker = Worker(config, peer, SystemClock())
     except ConfigError as err:
         peer.send(Failed(str(err), err.hint))
@@ -264,7 +284,11 @@ def main() -> int:
 
     signal.signal(signal.SIGTERM, on_term)
     threading.Thread(target=peer.watch, args=[worker.wake], name="socket", daemon=True).start()
-    worker.run()
+    try:
+        worker.run()
+    except LinkError as err:
+        peer.send(Failed(err.reason, err.hint))
+        os._exit(_EX_SOFTWARE)
     if not worker.ended():
         logging.shutdown()
         os._exit(0)  # a thread is inside native code, which cannot be interrupted and must not meet a dying interpreter

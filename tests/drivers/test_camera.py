@@ -12,13 +12,14 @@ from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from drivers import camera
 from drivers.base import DeviceState, Report, Status, SystemClock
-from drivers.camera import CameraSource, Capture, Frame, Picture, with_password
+from drivers.camera import CameraSource, Capture, Frame, Picture, Timing, with_password
 
-PICTURE = Picture(width=64, height=64)
+PICTURE = Picture(width=96, height=72)
 WAIT_S = 15.0
 
 
@@ -82,7 +83,7 @@ def test_a_clip_plays_in_a_loop_at_its_own_pace_and_the_declared_size(clip: Path
         assert watched.status().state is DeviceState.STARTING
         assert watched.status().state is DeviceState.OK
         assert watched.statuses.empty()
-    assert all(frame.picture.shape == (64, 64, 3) and frame.picture.dtype == np.uint8 for frame in frames)
+    assert all(frame.picture.shape == (72, 96, 3) and frame.picture.dtype == np.uint8 for frame in frames)
     levels = [float(frame.picture.mean()) for frame in frames]
     assert any(later < earlier for earlier, later in itertools.pairwise(levels))
     assert frames[-1].mono_s - frames[0].mono_s > 11 / 15 - 0.2, "faster than the clip"
@@ -130,7 +131,7 @@ def test_a_host_that_takes_the_connection_and_is_silent(monkeypatch: pytest.Monk
         address = f"rtsp://viewer@127.0.0.1:{server.getsockname()[1]}/stream"
         with capturing(source(address, password_file=str(secret))) as watched:
             fault = watched.until(DeviceState.FAULT)
-    assert "gives no stream" in fault.reason
+    assert "does not answer" in fault.reason
     assert "hunter2" not in str(fault)
     assert "viewer" not in str(fault)
 
@@ -174,9 +175,10 @@ class HandClock(SystemClock):
 def test_a_capture_that_hangs_is_judged_by_the_age_of_its_picture() -> None:
     clock = HandClock()
     watched = Watched(source("file:x"), clock)
-    put: Callable[[Frame], None] = watched.capture._put
-    put(Frame(np.zeros((64, 64, 3), np.uint8), clock.now_s))
+    put: Callable[[Frame, float], None] = watched.capture._put
+    put(Frame(np.zeros((72, 96, 3), np.uint8), clock.now_s), clock.now_s)
     assert watched.status().state is DeviceState.OK
+    watched.capture._bright_s = float("inf")
     clock.now_s += camera.STALL_S - 0.1
     watched.capture.check()
     assert watched.statuses.empty()
@@ -186,5 +188,47 @@ def test_a_capture_that_hangs_is_judged_by_the_age_of_its_picture() -> None:
     fault = watched.status()
     assert (fault.state, fault.reason) == (DeviceState.FAULT, "no pictures for 3 s")
     assert watched.statuses.empty()
-    put(Frame(np.zeros((64, 64, 3), np.uint8), clock.now_s))
+    put(Frame(np.zeros((72, 96, 3), np.uint8), clock.now_s), clock.now_s)
     assert watched.status().state is DeviceState.OK
+
+
+def clip_of(path: Path, picture: npt.NDArray[np.uint8]) -> Path:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (picture.shape[1], picture.shape[0]))
+    for _ in range(25):
+        writer.write(picture)
+    writer.release()
+    return path
+
+
+def test_pictures_of_another_shape_are_a_fault_and_still_come(tmp_path: Path) -> None:
+    path = clip_of(tmp_path / "wide.mp4", np.full((72, 160, 3), 120, np.uint8))
+    with capturing(source(f"file:{path}")) as watched:
+        fault = watched.until(DeviceState.FAULT)
+        assert fault.reason == "the pictures are 160x72, not of the shape 96x72"
+        assert "draw zones and masks anew" in fault.hint
+        assert watched.picture().picture.shape == (72, 96, 3)
+
+
+def test_a_black_picture_is_a_fault_after_a_while_and_ends_with_light(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(camera, "_BLACK_S", 0.3)
+    path = clip_of(tmp_path / "black.mp4", np.zeros((72, 96, 3), np.uint8))
+    with capturing(source(f"file:{path}")) as watched:
+        watched.until(DeviceState.OK)
+        assert watched.until(DeviceState.FAULT).reason == "the pictures are black"
+        watched.picture()
+        clip_of(tmp_path / "light.mp4", np.full((72, 96, 3), 90, np.uint8)).replace(path)
+    with capturing(source(f"file:{path}")) as watched:
+        watched.until(DeviceState.OK)
+
+
+def test_pictures_are_timed_by_the_stream_not_by_the_network() -> None:
+    timing = Timing()
+    delays = [0.05, 0.0, 0.19, 0.02, 0.11, 0.0, 0.15]
+    taken = [timing.taken_s(0.2 * n, 500 + 0.2 * n + delay) for n, delay in enumerate(delays)]
+    steps = [later - earlier for earlier, later in itertools.pairwise(taken[1:])]
+    assert all(abs(step - 0.2) < 0.01 for step in steps)
+    assert all(at_s <= 500 + 0.2 * n + delay for n, (at_s, delay) in enumerate(zip(taken, delays, strict=True)))
+    assert timing.taken_s(0.0, 510.0) == 510.0, "a stream that begins anew"
+    assert Timing().taken_s(0.0, 7.0) == 7.0
