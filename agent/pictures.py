@@ -40,6 +40,8 @@ class Masked(Protocol):
     """What the vision process gives: a JPEG with private areas black and people's features blurred."""
 
     @property
+    def mono_s(self) -> float: ...
+    @property
     def jpeg(self) -> bytes: ...
     @property
     def faces(self) -> int: ...
@@ -163,6 +165,7 @@ class Pictures:
             "snapshot": taken.snapshot,
             "jpeg_sha256": taken.sha256,
             "size": taken.size,
+            "after_s": round(masked.mono_s - wanted.mono_s, 3),
             "faces": masked.faces,
             "persons": masked.persons,
             "whole": masked.whole,
@@ -178,7 +181,8 @@ class Pictures:
         return taken
 
     def _failed(self, wanted: _Wanted, err: GatehouseError) -> None:
-        _log.warning("no picture of %s: %s; %s", wanted.camera, err, err.hint)
+        if not wanted.hidden:  # nothing that is silent shows where it happened
+            _log.warning("no picture of %s: %s; %s", wanted.camera, err, err.hint)
         now_s, told_s = self._clock.mono_s(), self._told_s.get(wanted.camera)
         if told_s is None or now_s - told_s >= FAILED_EVERY_S:
             self._told_s[wanted.camera] = now_s

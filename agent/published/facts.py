@@ -106,6 +106,7 @@ _PICTURE = (
         DIGEST, name="jpeg_sha256", words=Words("SHA-256 of the JPEG at media/{snapshot}", "所发布 JPEG 的 SHA-256")
     ),
     _count("size", "bytes of the JPEG", "JPEG 字节数", 41_250),
+    _seconds("after_s", "taken so many seconds after the alarm", "报警后多少秒抓拍", 0.12),
     _count("faces", "faces that were found and blurred", "已模糊的人脸数", 1),
     _count("persons", "persons that were found", "检测到的人数", 2),
     Fact(

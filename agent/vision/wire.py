@@ -26,6 +26,7 @@ MAX_BODY: Final = 1 << 20
 
 _HEAD = struct.Struct(">IB")
 
+_Count = Annotated[int, Field(ge=0, le=10_000)]
 Polygon = Annotated[tuple[tuple[float, float], ...], Field(min_length=3)]
 
 
@@ -111,10 +112,10 @@ class Snapshot:
 
     number: int
     camera: DeviceId
-    mono_s: float
+    mono_s: Annotated[float, Field(allow_inf_nan=False)]
     jpeg: Base64Bytes
-    faces: int
-    persons: int
+    faces: _Count
+    persons: _Count
     whole: bool
 
 

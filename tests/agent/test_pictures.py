@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -46,6 +46,7 @@ def settings(folder: Path) -> Settings:
 
 @dataclass
 class Picture:
+    mono_s: float = 0.0
     jpeg: bytes = JPEG
     faces: int = 1
     persons: int = 2
@@ -67,7 +68,7 @@ class Vision:
         if isinstance(answer, Exception):
             raise answer
         assert isinstance(answer, Picture)
-        return answer
+        return replace(answer, mono_s=mono_s + 1.5)
 
 
 @dataclass
@@ -120,6 +121,7 @@ async def test_an_alarm_where_a_camera_opts_in_names_its_picture(tmp_path: Path,
         assert isinstance(data, dict)
         assert (body["type"], body["subject"]) == ("gatehouse.snapshot.taken", "cam-open")
         assert data["snapshot"] == event.data["snapshot"]
+        assert data["after_s"] == 1.5
         assert made.vision.asked == [("cam-open", 64 * 1024)]
         (entry,) = await everything(made.journal, Lane.MEDIA)
         assert await made.pictures.open(entry.body) == (event.data["snapshot"], JPEG)
@@ -179,6 +181,16 @@ async def test_no_picture_is_told_once_a_minute_and_is_no_alarm(tmp_path: Path) 
         assert [(e.kind, e.info.lane) for e in made.said] == [(Kind.SNAPSHOT_FAILED, Lane.MEDIA)]
         assert made.said[0].data["snapshot"] == names[0]
         assert "not running" in str(made.said[0].data["reason"])
+
+
+async def test_of_a_silent_alarm_nothing_is_logged_when_its_picture_fails(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with house(tmp_path, LinkError("cam-open", "the vision process is not running")) as made:
+        made.pictures.of(alarm("gate", Kind.DURESS))
+        await made.bodies(1)
+    assert [e.kind for e in made.said] == [Kind.SNAPSHOT_FAILED]
+    assert "picture" not in caplog.text
 
 
 async def test_whoever_may_ask_gets_a_picture_under_the_name_they_give(tmp_path: Path) -> None:

@@ -91,6 +91,13 @@ def frame(kind: int, body: bytes) -> bytes:
     return struct.pack(">IB", len(body), kind) + body
 
 
+def snapshot(**changes: object) -> bytes:
+    table: dict[str, object] = {
+        "number": 1, "camera": "c", "mono_s": 1.0, "jpeg": "/9j/2Q==", "faces": 0, "persons": 0, "whole": False,
+    }  # fmt: skip
+    return frame(FrameType.SNAPSHOT, json.dumps(table | changes).encode())
+
+
 def observation(**changes: object) -> bytes:
     table: dict[str, object] = {"camera": "c", "mono_s": 1.0, "looked": True, "tracks": []}
     return frame(FrameType.OBSERVATION, json.dumps(table | changes).encode())
@@ -109,11 +116,21 @@ def observation(**changes: object) -> bytes:
         observation(mono_s="soon"),
         observation(tracks=[{"id": 1, "label": "dragon", "box": {}, "score": 1}]),
         frame(FrameType.CONFIG, b'{"cameras": []}'),
+        snapshot(mono_s=float("inf")),
+        snapshot(persons=10**30),
+        snapshot(faces=-1),
+        snapshot(jpeg="not base 64 %"),
     ],
 )
 def test_nonsense_is_refused(garbage: bytes) -> None:
     with pytest.raises(FrameError):
         decode(garbage)
+
+
+def test_a_picture_in_its_frame_is_one() -> None:
+    _, message = decode(snapshot())
+    assert isinstance(message, Snapshot)
+    assert message.jpeg == b"\xff\xd8\xff\xd9"
 
 
 @settings(max_examples=100, deadline=None)
