@@ -1,11 +1,19 @@
-"""Parts of what the running agent says of itself to `gatehouse status`, as plain data."""
+"""What the running agent says of itself: parts of `gatehouse status`, and the troubles of its uplink."""
 
 from collections.abc import Mapping
 
-from agent.events import JsonValue
+from agent.events import Event, JsonValue, Kind
 from agent.journal import Journal
 from agent.settings import Settings
-from agent.uplink import LinkState
+from agent.uplink import LinkState, Trouble, TroubleCode
+
+_TROUBLES = {
+    TroubleCode.RECEIPT_MISMATCH: Kind.RECEIPT_MISMATCH,
+    TroubleCode.RECEIPT_FORGED: Kind.RECEIPT_FORGED,
+    TroubleCode.CERTIFICATE: Kind.CERTIFICATE_FAULT,
+    TroubleCode.CERTIFICATE_WELL: Kind.CERTIFICATE_RESTORED,
+}
+"""Of the others the centre or the broker has refused something."""
 
 
 def names_of(settings: Settings) -> Mapping[str, JsonValue]:
@@ -50,3 +58,18 @@ def journal_of(journal: Journal) -> Mapping[str, JsonValue]:
             for lane, s in journal.lanes.items()
         },
     }
+
+
+def trouble_event(trouble: Trouble, mono_s: float) -> Event:
+    """What the uplink has run into."""
+    kind = _TROUBLES.get(trouble.code, Kind.UPLINK_REFUSED)
+    if kind is Kind.CERTIFICATE_RESTORED:
+        return Event(kind, "uplink", mono_s)
+    data: dict[str, JsonValue] = {"code": trouble.code.value, "reason": trouble.reason}
+    if trouble.lane is not None:
+        data |= {"lane": trouble.lane.value, "sequence": trouble.sequence}
+    if trouble.count > 1:
+        data["count"] = trouble.count
+    if trouble.hint:
+        data["hint"] = trouble.hint
+    return Event(kind, "uplink", mono_s, data)

@@ -16,9 +16,10 @@ from importlib.metadata import version
 from types import MappingProxyType
 from typing import Self
 
-from agent.account import journal_of, link_of, names_of
+from agent.account import journal_of, link_of, names_of, trouble_event
 from agent.audit import AUDIT_FILE, Anchor, AuditLog
 from agent.board import Board
+from agent.cases import Cases
 from agent.commands import build_commands
 from agent.compound import Compound
 from agent.configuration import Configuration
@@ -40,7 +41,7 @@ from agent.supervisor import Supervisor
 from agent.telemetry import COMMIT_EVERY_S
 from agent.timekeeper import Timekeeper, boot_id
 from agent.trial import TrialWatch
-from agent.uplink import Message, Trouble, TroubleCode, Uplink
+from agent.uplink import Message, Trouble, Uplink
 from agent.vision.client import VisionClient
 from drivers.base import Clock, ClockTrust, ConfigError, GatehouseError, Reading
 
@@ -49,13 +50,6 @@ _MB = 1 << 20
 LAST_COMMIT_S = 0.5
 LAST_PUBLISH_S = 2.0
 VERSION = version("gatehouse-agent")
-_TROUBLES = {
-    TroubleCode.RECEIPT_MISMATCH: Kind.RECEIPT_MISMATCH,
-    TroubleCode.RECEIPT_FORGED: Kind.RECEIPT_FORGED,
-    TroubleCode.CERTIFICATE: Kind.CERTIFICATE_FAULT,
-    TroubleCode.CERTIFICATE_WELL: Kind.CERTIFICATE_RESTORED,
-}
-"""Of the others the centre or the broker has refused something."""
 
 
 async def run(configuration: Configuration, clock: Clock) -> int:
@@ -148,6 +142,16 @@ class Agent:
         self._timekeeper = Timekeeper(clock, note, lambda: f"{boot}/{journal.epoch}", self._record_durably)
         self._audit = AuditLog(settings.storage.folder / AUDIT_FILE, clock)
         self._anchor = Anchor(self._audit, clock, self._record)
+        self._cases = Cases(
+            settings.handling,
+            settings.storage.folder,
+            clock,
+            boot,
+            epoch=lambda: journal.epoch,
+            record=lambda event: journal.append_nowait(recorder.event(event)),
+            order=self._compound.order,
+        )
+        journal.on_commit(self._cases.committed)
         self._stop = asyncio.Event()
         self._commands = build_commands(
             settings,
@@ -160,6 +164,8 @@ class Agent:
             say=self._record,
             on_turn=self._uplink.refresh_status,
             verified=self._floor.verify,
+            handle=self._cases.handle,
+            picture=self._picture,
             propose=None if configuration is None else configuration.propose,
         )
         self._trial = (
@@ -213,6 +219,7 @@ class Agent:
                     core.create_task(self._anchor.run(), name="audit"),
                     core.create_task(self.pictures.run(), name="pictures"),
                     core.create_task(self._command(), name="commands"),
+                    core.create_task(self._cases.run(), name="handling"),
                     core.create_task(self._health.run(), name="health"),
                 ]
                 await self._serve_devices(stop)
@@ -302,6 +309,9 @@ class Agent:
     def _prove(self, receipt: bytes) -> bytes:
         return self._commands.prove(receipt)
 
+    async def _picture(self, camera: str, name: str, reason: str) -> str:
+        return (await self.pictures.take(camera, name, reason)).snapshot
+
     async def _command(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._commands.run(self._trial.waiting if self._trial else frozenset()))
@@ -335,19 +345,10 @@ class Agent:
         self._say(Kind.JOURNAL_FAULT, facts, subject="journal")
 
     def _trouble(self, trouble: Trouble) -> None:
-        kind = _TROUBLES.get(trouble.code, Kind.UPLINK_REFUSED)
-        if kind is Kind.CERTIFICATE_RESTORED:
-            self._say(kind, subject="uplink")
-            return
-        _log.error("uplink: %s; %s", trouble.reason, trouble.hint)
-        data: dict[str, JsonValue] = {"code": trouble.code.value, "reason": trouble.reason}
-        if trouble.lane is not None:
-            data |= {"lane": trouble.lane.value, "sequence": trouble.sequence}
-        if trouble.count > 1:
-            data["count"] = trouble.count
-        if trouble.hint:
-            data["hint"] = trouble.hint
-        self._say(kind, data, subject="uplink")
+        event = trouble_event(trouble, self._clock.mono_s())
+        if event.kind is not Kind.CERTIFICATE_RESTORED:
+            _log.error("uplink: %s; %s", trouble.reason, trouble.hint)
+        self._record(event)
 
     def _status_message(self) -> bytes:
         gateway, now_s = self._settings.gateway, self._clock.mono_s()
@@ -390,5 +391,6 @@ class Agent:
                 "hint": cards.problem.hint if cards.problem else "",
             },
             "vision": {"pid": self._vision.pid, "stats": None if stats is None else asdict(stats)},
+            "handling": self._cases.snapshot(),
             **self._compound.snapshot(),
         }

@@ -133,6 +133,8 @@ class Kind(StrEnum):
     COMMAND_DONE = "command.done"
     COMMAND_REFUSED = "command.refused"
     COMMAND_FORGED = "command.forged"
+    UNACKNOWLEDGED = "alarm.unacknowledged"
+    UNACKNOWLEDGED_SILENT = "alarm.unacknowledged.silent"
     KEYS_CHANGED = "keys.changed"
     CONFIGURATION_TRIED = "configuration.tried"
     CONFIGURATION_KEPT = "configuration.kept"
@@ -283,6 +285,12 @@ CATALOGUE: Mapping[Kind, KindInfo] = {
     Kind.COMMAND_REFUSED: KindInfo(Lane.LEDGER, Severity.MINOR, "Command of the centre refused", "中心指令被拒绝"),
     Kind.COMMAND_FORGED: KindInfo(
         Lane.FAULT, Severity.CRITICAL, "Command that nobody vouches for", "来源不可信的指令"
+    ),
+    Kind.UNACKNOWLEDGED: KindInfo(
+        Lane.ALARM, Severity.MAJOR, "Alarm that nobody has acknowledged", "报警无人确认，再次上报"
+    ),
+    Kind.UNACKNOWLEDGED_SILENT: KindInfo(
+        Lane.ALARM, Severity.CRITICAL, "Silent alarm not acknowledged", "静默报警无人确认，再次上报", silent=True
     ),
     Kind.KEYS_CHANGED: KindInfo(Lane.LEDGER, Severity.INFO, "Keys of the centre changed", "中心密钥已更新"),
     Kind.CONFIGURATION_TRIED: KindInfo(Lane.LEDGER, Severity.INFO, "Configuration on trial", "新配置试用中"),

@@ -1,6 +1,6 @@
 """The desk of one gateway, built from its settings."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from agent.audit import AuditLog
@@ -9,6 +9,7 @@ from agent.commands.inbox import Inbox
 from agent.commands.seal import Seal
 from agent.commands.trust import Trust
 from agent.commands.verbs import Site, Verbs
+from agent.contract.commands import Handled
 from agent.events import Event
 from agent.rules.step import Order
 from agent.settings import Settings
@@ -30,6 +31,8 @@ def build_commands(
     say: Callable[[Event], None],
     on_turn: Callable[[], None],
     verified: Callable[[datetime], None],
+    handle: Callable[[str, Handled, str], Handled | None],
+    picture: Callable[[str, str, str], Awaitable[str]],
     propose: Callable[[str, str, str, float], None] | None = None,
 ) -> Commands:
     """Raises: ConfigError when a root key cannot be used."""
@@ -43,6 +46,8 @@ def build_commands(
         audit=audit,
         credentials=settings.access.credentials_file,
         seal=Seal.open(folder / SEAL_FILE) if settings.commands.roots else None,
+        handle=handle,
+        picture=picture,
         propose=propose,
         verified=verified,
     )

@@ -18,6 +18,7 @@ from agent.contract.commands import (
     AuditArgs,
     ConfigurationArgs,
     CredentialsArgs,
+    Handled,
     HandlingArgs,
     LockArgs,
     LockdownArgs,
@@ -33,7 +34,7 @@ from agent.credentials import ChangeRefused, apply_change
 from agent.events import JsonValue
 from agent.rules.step import Order as RuleOrder
 from agent.rules.step import Verb as RuleVerb
-from drivers.base import Clock, ConfigError
+from drivers.base import Clock, ConfigError, GatehouseError
 
 AUDIT_BYTES: Final = 64 * 1024
 """Records in one answer; who wants more asks again from there."""
@@ -70,6 +71,9 @@ class Site:
     credentials: Path | None = None
     """The card list."""
     seal: Seal | None = None
+    handle: Callable[[str, Handled, str], Handled | None] = lambda *_: None
+    picture: Callable[[str, str, str], Awaitable[str]] | None = None
+    """Of a camera, under a name, for a reason: its name at the centre. Raises: GatehouseError."""
     propose: Callable[[str, str, str, float], None] | None = None
     """Puts another compound file on trial; raises RejectionError, ConfigError."""
     verified: Callable[[datetime], None] = lambda _: None
@@ -105,13 +109,13 @@ class Verbs:
             case AuditArgs():
                 return await self._audit(args)
             case SnapshotArgs():
-                return refused(Refusal.NOT_AVAILABLE, "this gateway takes no pictures")
+                return await self._snapshot(order, args)
             case CredentialsArgs():
                 return await self._credentials(args)
             case ConfigurationArgs():
                 return await self._configuration(order, args)
             case HandlingArgs():
-                return refused(Refusal.NOT_AVAILABLE, "this version does not know that order yet")
+                return self._handling(args)
             case _:
                 assert_never(args)
 
@@ -140,6 +144,21 @@ class Verbs:
 
     def _ask(self, order: Order, target: str, verb: RuleVerb, for_s: float | None = None) -> Awaitable[Answer]:
         return self.asking.ask(RuleOrder(target, verb, f"command/{order.id}", for_s))
+
+    def _handling(self, args: HandlingArgs) -> Result:
+        state = self._site.handle(args.event, args.state, args.note)
+        if state is None:
+            return refused(Refusal.UNKNOWN_TARGET, f"{args.event} is no alarm that is kept here")
+        return Result(Verdict.DONE, data={"state": state.value})
+
+    async def _snapshot(self, order: Order, args: SnapshotArgs) -> Result:
+        if self._site.picture is None:
+            return refused(Refusal.NOT_AVAILABLE, "this gateway takes no pictures")
+        try:
+            taken = await self._site.picture(args.camera, order.id, args.reason)
+        except GatehouseError as error:
+            return refused(Refusal.NOT_AVAILABLE, f"{error}; {error.hint}")
+        return Result(Verdict.DONE, data={"snapshot": taken})
 
     async def _configuration(self, order: Order, args: ConfigurationArgs) -> Result:
         propose = self._site.propose

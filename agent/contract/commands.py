@@ -153,7 +153,7 @@ class Handled(StrEnum):
 class HandlingArgs(_Strict):
     """`event` is its identity below the gateway: `epoch/lane/sequence`. `note` names no person."""
 
-    event: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}/[a-z]{1,20}/[1-9][0-9]{0,18}$")]
+    event: Annotated[str, Field(pattern=r"^[0-9a-f-]{8,64}/[a-z]{1,20}/[1-9][0-9]{0,18}$")]
     state: Annotated[Handled, Field(strict=False)]
     note: Annotated[str, Field(max_length=200)] = ""
 

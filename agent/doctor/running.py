@@ -6,6 +6,7 @@ from typing import Any
 from agent.doctor import pictures
 from agent.doctor.chinese import both
 from agent.doctor.findings import Finding, bad, called, ok, warn
+from agent.events import CATALOGUE, Kind
 from agent.words import Words
 
 _SUMMARY = Words("gateway", "网关")
@@ -16,6 +17,10 @@ _CLOCK = Words("clock", "时钟")
 _CAMERAS = Words("cameras", "摄像机")
 _SENSORS = Words("sensors", "传感器")
 
+_STATES = {
+    "received": Words("received by the centre", "中心已接收"),
+    "dispatched": Words("somebody is on the way", "已派员处置"),
+}
 _LEAF = {None: Words("", ""), True: Words(", open", "，门开"), False: Words(", closed", "，门关")}
 
 
@@ -31,6 +36,7 @@ def running(snapshot: Mapping[str, Any]) -> list[Finding]:
         *devices(snapshot["devices"], names),
         *_doors(snapshot["doors"], names),
         *_sensors(snapshot["sensors"], names),
+        *_handling(snapshot.get("handling", []), names),
         *_vision(snapshot["vision"]),
         *pictures.findings(snapshot),
         *_rules(snapshot["rules_failed"]),
@@ -141,6 +147,19 @@ def _sensors(sensors: Mapping[str, Any], names: Mapping[str, Any]) -> Iterator[F
     if sensors:
         quiet = len(sensors) - len(raised)
         yield ok(_SENSORS, f"{quiet} of {len(sensors)} quiet", f"{len(sensors)} 个中 {quiet} 个无报警")
+
+
+def _handling(cases: list[Mapping[str, Any]], names: Mapping[str, Any]) -> Iterator[Finding]:
+    """How far the centre is with each alarm."""
+    for case in cases:
+        info = CATALOGUE[Kind(case["kind"])]
+        area = called(case["subject"], names, Words("alarm ", "报警 "))
+        if case["state"] is None:
+            what = Words(f"{info.title_en}: nobody has acknowledged it", f"{info.title_zh}：无人确认")
+            yield warn(area, what, Words("call the centre", "请电话联系综治中心"))
+        else:
+            state, note = _STATES[case["state"]], f" ({case['note']})" if case["note"] else ""
+            yield ok(area, f"{info.title_en}: {state.en}{note}", f"{info.title_zh}：{state.zh}{note}")
 
 
 def _vision(vision: Mapping[str, Any]) -> Iterator[Finding]:

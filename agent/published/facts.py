@@ -273,6 +273,15 @@ SAYS: Final[Mapping[Kind, tuple[Fact, ...]]] = {
     Kind.CONFIGURATION_TRIED: (ORDER_ID,),
     Kind.CONFIGURATION_KEPT: (ORDER_ID,),
     Kind.CONFIGURATION_ROLLED_BACK: (ORDER_ID, REASON),
+    **dict.fromkeys(
+        (Kind.UNACKNOWLEDGED, Kind.UNACKNOWLEDGED_SILENT),
+        (
+            _text("event", "the alarm: epoch/lane/sequence", "原报警：纪元/通道/序号",
+                  "6f1c2f0e-6c5b-4a51-8a34-111111111111/alarm/17"),
+            _text("kind", "kind of the alarm", "原报警类型", Kind.DOOR_FORCED, _known(Kind)),
+            replace(COUNT, words=Words("how often it was told again", "第几次再次上报"), example=1),
+        ),
+    ),
     Kind.KEYS_CHANGED: (_count("version", "version of the key set", "密钥集版本", 3), COUNT),
     Kind.CLOCK_OFFSET: (
         Fact("began", Shape.TIME, Words("UTC at which this boot's uptime was zero", "本次启动运行时间为零的 UTC 时刻"),

@@ -27,7 +27,8 @@ def build_rules(settings: Settings, access: Access, standing: Callable[[str], St
     doors = (DoorRule(door, access, calendar, standing) for door in settings.doors)
     sensors = (SensorRule(sensor) for sensor in settings.sensors)
     devices = (DeviceRule(device) for device in device_ids(settings))
-    switches = (SwitchRule(output) for output in settings.commands.outputs)
+    outputs = dict.fromkeys((*settings.commands.outputs, settings.handling.output))
+    switches = (SwitchRule(output) for output in outputs if output is not None)
     return (*doors, *_readers(settings), *sensors, *camera_rules(settings, calendar), *devices, *switches)
 
 

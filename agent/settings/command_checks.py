@@ -23,8 +23,12 @@ def problems(settings: Settings) -> Iterator[Finding]:
     choose = Words(f"Name one of: {', '.join(free)}.", f"可选：{'、'.join(free)}。")
     if not free:
         choose = Words("Add such an output under devices first.", "请先在 devices 中添加该输出。")
-    for index, output in enumerate(settings.commands.outputs):
-        place: KeyPath = ("commands", "outputs", index)
+    named: list[tuple[KeyPath, str]] = [
+        (("commands", "outputs", n), o) for n, o in enumerate(settings.commands.outputs)
+    ]
+    if settings.handling.output is not None:
+        named.append((("handling", "output"), settings.handling.output))
+    for place, output in named:
         if output in owners:
             yield Finding(
                 place,
@@ -36,12 +40,6 @@ def problems(settings: Settings) -> Iterator[Finding]:
         elif output not in outputs:
             yield Finding(
                 place, Words(f'is "{output}", which is no output.', f'当前为 "{output}"，不是输出点。'), choose
-            )
-        elif output in settings.commands.outputs[:index]:
-            yield Finding(
-                place,
-                Words(f'is "{output}", which stands there already.', f'"{output}" 已列出。'),
-                Words("Name each output once.", "每个输出只写一次。"),
             )
 
 

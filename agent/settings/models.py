@@ -257,6 +257,16 @@ class Commands(Confined):
         return bool(self.roots) if self.signed_receipts is None else self.signed_receipts
 
 
+class Handling(Confined):
+    """An alarm whose handling state (事件处置) the centre has not sent is told again."""
+
+    remind_after_s: Annotated[float, Field(ge=0, le=86400)] = 0.0
+    """Told again when nobody has acknowledged it for so long; 0: never."""
+    remind_times: Annotated[int, Field(ge=1, le=20)] = 3
+    output: str | None = None
+    """Output that is on while an alarm is overdue, `device/point`; never for silent alarms."""
+
+
 class Settings(Confined):
     gateway: Gateway
     clock_trust: ClockTrust = ClockTrust.KERNEL
@@ -270,6 +280,7 @@ class Settings(Confined):
     access: Access = Access()
     centre: Centre
     commands: Commands = Commands()
+    handling: Handling = Handling()
     storage: Storage = Storage()
     privacy: Privacy = Privacy()
     health: HealthSettings = HealthSettings()

@@ -94,11 +94,19 @@ async def test_the_centre_opens_locks_and_locks_down_and_everything_is_on_record
         records = fetched.data["records"]
         assert [json.loads(line)["what"] for line in records] == ["keys", "command", "command.ended", "command"]
 
+        running.set_point("stairwell-1/smoke", True)
+        smoke = await running.centre.wait_for(about(Kind.SMOKE, "stairwell-1-smoke"))
+        event = f"{smoke.epoch}/alarm/{smoke.sequence}"
+        handled = await order(running, Verb.HANDLING, {"event": event, "state": "dispatched", "note": "grid worker"})
+        assert handled.data == {"state": "dispatched"}, handled
+        shown = await gatehouse("status", running.file, "--lang", "zh")
+        assert "烟雾报警：已派员处置 (grid worker)" in shown.out
+
         await running.centre.wait_for(about(Kind.COMMAND_DONE, "commands"))
         await everything_confirmed(running)
     done = whats(folder)
     assert done[0] == ("keys", "")
-    assert done.count(("command.ended", "done")) == 8
+    assert done.count(("command.ended", "done")) == 9
     assert ("command.ended", "locked_down") in done
 
 
