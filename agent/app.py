@@ -392,5 +392,6 @@ class Agent:
             },
             "vision": {"pid": self._vision.pid, "stats": None if stats is None else asdict(stats)},
             "handling": self._cases.snapshot(),
+            "commands": self._commands.snapshot(),
             **self._compound.snapshot(),
         }

@@ -179,6 +179,17 @@ class Centre:
                 finally:
                     self._waiters.discard(waiter)
 
+    async def keyed(self, gateway: str, timeout_s: float = 10.0) -> None:
+        """Until the gateway's status says that it has our key set. Raises: TimeoutError."""
+        office = self._office
+        assert office is not None, "a centre without keys gives no orders"
+
+        def has_them() -> bool:
+            book = self.gateways.get(gateway)
+            return book is not None and book.status is not None and book.status.keys == office.version
+
+        await self.wait_until(has_them, timeout_s=timeout_s)
+
     async def order(
         self, gateway: str, verb: Verb, args: Mapping[str, JsonValue], *, order_id: str = "", timeout_s: float = 10.0
     ) -> CommandReply:

@@ -15,7 +15,9 @@ from typing import Any, Self, TypeVar
 
 import tomli_w
 
+from agent.contract.commands import CommandReply, Verb
 from agent.credentials import add_card
+from agent.events import JsonValue
 from agent.settings import Camera, DeviceConfig, Door, Protocol, Settings
 from agent.status import fetch
 from drivers.base import Card, Clock, ConfigError, DeviceState
@@ -213,6 +215,11 @@ class SimCompound:
     async def snapshot(self) -> dict[str, Any]:
         """What the running agent says of itself."""
         return await fetch(self._folder / "run", self._clock)
+
+    async def order(self, verb: Verb, args: Mapping[str, JsonValue]) -> CommandReply:
+        """What the gateway answers to a signed order of the centre. Raises: TimeoutError."""
+        await self.centre.keyed(self.settings.gateway.id)
+        return await self.centre.order(self.settings.gateway.id, verb, args)
 
     async def waiting(self) -> int:
         """Entries in the agent's journal that the centre has not confirmed."""

@@ -19,6 +19,7 @@ from simulators.scenario import (
     Expected,
     MoveDoor,
     NetworkStep,
+    OrderStep,
     PresentCard,
     PressKeys,
     ReaderTrouble,
@@ -34,6 +35,10 @@ from simulators.scenario import (
 
 SETTLE_S = 15.0
 """How long the last events may take to be confirmed once the scenario has ended."""
+
+
+class RefusalError(Exception):
+    """The gateway has answered an order otherwise than the scenario expects."""
 
 
 @dataclass(slots=True)
@@ -74,7 +79,10 @@ class Player:
             try:
                 await self._act(step)
             except TimeoutError:
-                outcome.failed.append(f"step {number} ({step.do}): the door's lock did not open")
+                what = "there was no answer" if isinstance(step, OrderStep) else "the door's lock did not open"
+                outcome.failed.append(f"step {number} ({step.do}): {what}")
+            except RefusalError as refusal:
+                outcome.failed.append(f"step {number} ({step.do}): {refusal}")
             for expected in step.expect:
                 if not await self._seen(expected, begun, step.within_s):
                     outcome.missing.append(f"step {number} ({step.do}): {expected.kind} {expected.subject}")
@@ -141,6 +149,8 @@ class Player:
                 compound.camera(step.camera).stage.clear()
             case NetworkStep():
                 await self._network(step)
+            case OrderStep():
+                await self._order(step)
             case AgentStep():
                 await self._agent(step)
             case _:
@@ -159,6 +169,12 @@ class Player:
                 await compound.broker.stop()
             case "start-broker":
                 await compound.broker.start()
+
+    async def _order(self, step: OrderStep) -> None:
+        """Raises: RefusalError when the answer is another than the one expected."""
+        reply = await self._compound.order(step.verb, step.args)
+        if reply.outcome is not step.outcome:
+            raise RefusalError(f"{step.verb} was answered with {reply.outcome} {reply.reason or ''} {reply.message}")
 
     async def _agent(self, step: AgentStep) -> None:
         agent = self._compound.agent

@@ -20,10 +20,11 @@ Steps run one after another: wait `after_s`, act, then wait until the centre has
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from agent.contract.commands import Verb, Verdict
 from agent.events import Kind
 from agent.settings import Name
 from drivers.base import ConfigError, Confined, Slug
@@ -176,6 +177,15 @@ class NetworkStep(_Step):
     do: Literal["cut-network", "black-hole-network", "mend-network", "stop-broker", "start-broker"]
 
 
+class OrderStep(_Step):
+    """The centre signs an order and sends it; `outcome` is what the gateway must answer."""
+
+    do: Literal["order"]
+    verb: Verb
+    args: Mapping[str, Any] = Field(default_factory=dict)
+    outcome: Verdict = Verdict.DONE
+
+
 class AgentStep(_Step):
     """Kill with -9 and start again, or stop in order and start again."""
 
@@ -184,7 +194,7 @@ class AgentStep(_Step):
 
 ActionStep = Annotated[
     PresentCard | PressKeys | MoveDoor | WalkThrough | SetPoint | TamperReader | Cable | Silence | Walk | NetworkStep
-    | CameraTrouble | Enter | ClearStage | AgentStep | ReaderTrouble | SwapReader | BusTrouble | Wait,
+    | CameraTrouble | Enter | ClearStage | AgentStep | ReaderTrouble | SwapReader | BusTrouble | Wait | OrderStep,
     Field(discriminator="do"),
 ]  # fmt: skip
 

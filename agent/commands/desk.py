@@ -80,6 +80,10 @@ class Commands:
         """For `status`; None while no order can be proven."""
         return self._challenges.word if self.trust.rooted else None
 
+    def snapshot(self) -> Mapping[str, JsonValue]:
+        """For `gatehouse status`."""
+        return {"rooted": self.trust.rooted, "keys": self.trust.version, "signed_receipts": self._signed_receipts}
+
     def received(self, verb: str, payload: bytes, *, retained: bool) -> None:
         """At once. What is too long is kept no longer than it takes to say so."""
         if len(self._waiting) >= WAITING:

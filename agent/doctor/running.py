@@ -13,6 +13,7 @@ _SUMMARY = Words("gateway", "网关")
 _LINK = Words("centre", "综治中心")
 _JOURNAL = Words("journal", "事件日志")
 _CARDS = Words("card list", "通行名单")
+_ORDERS = Words("orders of the centre", "中心指令")
 _CLOCK = Words("clock", "时钟")
 _CAMERAS = Words("cameras", "摄像机")
 _SENSORS = Words("sensors", "传感器")
@@ -37,6 +38,7 @@ def running(snapshot: Mapping[str, Any]) -> list[Finding]:
         *_doors(snapshot["doors"], names),
         *_sensors(snapshot["sensors"], names),
         *_handling(snapshot.get("handling", []), names),
+        *_commands(snapshot.get("commands", {})),
         *_vision(snapshot["vision"]),
         *pictures.findings(snapshot),
         *_rules(snapshot["rules_failed"]),
@@ -147,6 +149,22 @@ def _sensors(sensors: Mapping[str, Any], names: Mapping[str, Any]) -> Iterator[F
     if sensors:
         quiet = len(sensors) - len(raised)
         yield ok(_SENSORS, f"{quiet} of {len(sensors)} quiet", f"{len(sensors)} 个中 {quiet} 个无报警")
+
+
+def _commands(commands: Mapping[str, Any]) -> Iterator[Finding]:
+    if not commands.get("rooted"):
+        return
+    if commands["keys"]:
+        yield ok(_ORDERS, f"key set {commands['keys']} is in force", f"密钥集第 {commands['keys']} 版有效")
+        return
+    waits = Words(
+        ", and no receipt counts" * commands["signed_receipts"], "，回执也无法验证" * commands["signed_receipts"]
+    )
+    yield warn(
+        _ORDERS,
+        Words(f"no key set has come yet: no order is taken{waits.en}", f"尚未收到密钥集：不接受指令{waits.zh}"),
+        Words("the centre must send its key set: gatehouse command keys", "请由中心下发密钥集：gatehouse command keys"),
+    )
 
 
 def _handling(cases: list[Mapping[str, Any]], names: Mapping[str, Any]) -> Iterator[Finding]:

@@ -30,23 +30,9 @@ def mosquitto() -> Callable[[Path], Broker]:
     return Broker.mosquitto
 
 
-async def keyed(running: SimCompound) -> None:
-    """The gateway has the centre's keys, and a challenge has been heard."""
-
-    def has_them() -> bool:
-        book = running.centre.gateways.get(GATEWAY)
-        return book is not None and book.status is not None and book.status.keys == running.office.version
-
-    await running.centre.wait_until(has_them)
-
-
 def challenge(running: SimCompound) -> str | None:
     status = running.centre.gateways[GATEWAY].status
     return None if status is None else status.challenge
-
-
-async def order(running: SimCompound, verb: Verb, args: Mapping[str, JsonValue] | None = None) -> CommandReply:
-    return await running.centre.order(GATEWAY, verb, args or {})
 
 
 def whats(folder: Path) -> list[tuple[str, str]]:
@@ -66,38 +52,38 @@ async def test_the_centre_opens_locks_and_locks_down_and_everything_is_on_record
         centre["protocol"] = protocol.value
 
     async with compound(doors_only, folder, broker=mosquitto, protocol=protocol, mistakes=speaks) as running:
-        await keyed(running)
-        granted = await order(running, Verb.UNLOCK, {"door": "north-gate", "keep": True})
+        await running.centre.keyed(GATEWAY)
+        granted = await running.order(Verb.UNLOCK, {"door": "north-gate", "keep": True})
         assert granted.outcome is Verdict.DONE, granted
         await running.lock_is("north-gate", unlocked=True)
-        assert (await order(running, Verb.LOCK, {"door": "north-gate"})).outcome is Verdict.DONE
+        assert (await running.order(Verb.LOCK, {"door": "north-gate"})).outcome is Verdict.DONE
         await running.lock_is("north-gate", unlocked=False)
 
-        assert (await order(running, Verb.LOCKDOWN, {"on": True})).outcome is Verdict.DONE
-        refused = await order(running, Verb.UNLOCK, {"door": "north-gate"})
+        assert (await running.order(Verb.LOCKDOWN, {"on": True})).outcome is Verdict.DONE
+        refused = await running.order(Verb.UNLOCK, {"door": "north-gate"})
         assert (refused.outcome, refused.reason) == (Verdict.REFUSED, "locked_down")
-        assert (await order(running, Verb.LOCKDOWN, {"on": False})).outcome is Verdict.DONE
-        assert (await order(running, Verb.UNLOCK, {"door": "north-gate"})).outcome is Verdict.DONE
-        nowhere = await order(running, Verb.UNLOCK, {"door": "moon-gate"})
+        assert (await running.order(Verb.LOCKDOWN, {"on": False})).outcome is Verdict.DONE
+        assert (await running.order(Verb.UNLOCK, {"door": "north-gate"})).outcome is Verdict.DONE
+        nowhere = await running.order(Verb.UNLOCK, {"door": "moon-gate"})
         assert (nowhere.outcome, nowhere.reason) == (Verdict.REFUSED, "unknown_target")
 
         beacon: Mapping[str, JsonValue] = {"output": "gpio/beacon", "on": True, "for_s": 0.5}
-        assert (await order(running, Verb.OUTPUT, beacon)).outcome is Verdict.DONE
+        assert (await running.order(Verb.OUTPUT, beacon)).outcome is Verdict.DONE
         await running.gpio["gpio"].wait_level(BEACON, True)
         await running.gpio["gpio"].wait_level(BEACON, False)
-        lock = await order(running, Verb.OUTPUT, {"output": "gpio/north-lock", "on": True})
+        lock = await running.order(Verb.OUTPUT, {"output": "gpio/north-lock", "on": True})
         assert (lock.outcome, lock.reason) == (Verdict.REFUSED, "unknown_target"), "a door's lock is no output"
 
-        again = await order(running, Verb.RESEND, {"epoch": "gone", "lane": "alarm", "from": 1, "to": 2})
+        again = await running.order(Verb.RESEND, {"epoch": "gone", "lane": "alarm", "from": 1, "to": 2})
         assert again.outcome is Verdict.DONE
-        fetched = await order(running, Verb.AUDIT, {"from": 1, "to": 4})
+        fetched = await running.order(Verb.AUDIT, {"from": 1, "to": 4})
         records = fetched.data["records"]
         assert [json.loads(line)["what"] for line in records] == ["keys", "command", "command.ended", "command"]
 
         running.set_point("stairwell-1/smoke", True)
         smoke = await running.centre.wait_for(about(Kind.SMOKE, "stairwell-1-smoke"))
         event = f"{smoke.epoch}/alarm/{smoke.sequence}"
-        handled = await order(running, Verb.HANDLING, {"event": event, "state": "dispatched", "note": "grid worker"})
+        handled = await running.order(Verb.HANDLING, {"event": event, "state": "dispatched", "note": "grid worker"})
         assert handled.data == {"state": "dispatched"}, handled
         shown = await gatehouse("status", running.file, "--lang", "zh")
         assert "烟雾报警：已派员处置 (grid worker)" in shown.out
@@ -114,7 +100,7 @@ async def test_what_comes_twice_is_done_once_and_what_nobody_vouches_for_is_not_
     doors_only: Settings, folder: Path, mosquitto: Callable[[Path], Broker]
 ) -> None:
     async with compound(doors_only, folder, broker=mosquitto) as running:
-        await keyed(running)
+        await running.centre.keyed(GATEWAY)
         status = running.centre.gateways[GATEWAY].status
         assert status is not None
         topic = f"gatehouse/1/down/{running.centre.gateways[GATEWAY].path}/command/unlock"
@@ -168,7 +154,7 @@ async def test_a_technician_gives_orders_from_the_command_line(
     doors_only: Settings, folder: Path, mosquitto: Callable[[Path], Broker]
 ) -> None:
     async with compound(doors_only, folder, broker=mosquitto) as running:
-        await keyed(running)
+        await running.centre.keyed(GATEWAY)
         key = folder / "technician.key"
         key.write_bytes(running.office.operator.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
@@ -193,11 +179,11 @@ async def test_a_configuration_is_kept_once_the_centre_is_reached_with_it(
     doors_only: Settings, folder: Path, mosquitto: Callable[[Path], Broker]
 ) -> None:
     async with compound(doors_only, folder, broker=mosquitto) as running:
-        await keyed(running)
-        wrong = await order(running, Verb.CONFIGURATION, {"toml": "nonsense"})
+        await running.centre.keyed(GATEWAY)
+        wrong = await running.order(Verb.CONFIGURATION, {"toml": "nonsense"})
         assert (wrong.outcome, wrong.reason) == (Verdict.REFUSED, "invalid")
         text = running.file.read_text().replace("heartbeat_s = 5.0", "heartbeat_s = 7.0")
-        begun = await order(running, Verb.CONFIGURATION, {"toml": text, "within_s": 60.0})
+        begun = await running.order(Verb.CONFIGURATION, {"toml": text, "within_s": 60.0})
         assert begun.outcome is Verdict.STARTED
         assert await running.agent.ended() == 0
         await running.agent.start()
