@@ -222,9 +222,13 @@ class SimCompound:
         return await self.centre.order(self.settings.gateway.id, verb, args)
 
     async def waiting(self) -> int:
-        """Entries in the agent's journal that the centre has not confirmed."""
+        """Entries in the agent's journal that the centre has not confirmed, and what a disk that refuses holds up.
+
+        Readings that wait for a commit they share are not yet entries: there are always some.
+        """
         found = await self.snapshot()
-        return int(found["journal"]["pending"] + sum(lane["waiting"] for lane in found["lanes"].values()))
+        held_up = 0 if found["journal"]["state"] == "ok" else found["journal"]["pending"]
+        return int(held_up + sum(lane["waiting"] for lane in found["lanes"].values()))
 
     async def vision_pid(self) -> int:
         pid = (await self.snapshot())["vision"]["pid"]

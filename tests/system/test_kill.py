@@ -13,7 +13,7 @@ from agent.events import Lane
 from agent.settings import Settings
 from drivers.base import SystemClock
 from simulators.compound import SimCompound
-from tests.system.conftest import compound, everything_confirmed
+from tests.system.conftest import compound, everything_confirmed, gatehouse
 
 KILLS = 10
 
@@ -58,6 +58,9 @@ async def test_every_committed_event_reaches_the_centre_after_ten_kills(doors_on
         streaming.cancel()
         await running.all_devices_up()
         await everything_confirmed(running)
+        verified = await gatehouse("journal", "verify", "--file", running.file, "--lang", "en")
+        assert (verified.code, verified.err) == (0, ""), verified.out
+        assert "Nothing is missing" in verified.out
 
         (book,) = running.centre.gateways.values()
         assert {epoch for epoch, _ in book.lanes} == {book.epoch}
