@@ -7,6 +7,7 @@ from agent.doctor import pictures
 from agent.doctor.chinese import both
 from agent.doctor.findings import Finding, bad, called, ok, warn
 from agent.events import CATALOGUE, Kind
+from agent.vision.rates import FULL_PACE, MOST_MISSED
 from agent.words import Words
 
 _SUMMARY = Words("gateway", "网关")
@@ -190,6 +191,25 @@ def _vision(vision: Mapping[str, Any]) -> Iterator[Finding]:
             f"已看 {stats['frames']} 帧，用 {stats['runtime']} 检测 {stats['inferences']} 帧，"
             f"占内存 {stats['rss_kib'] // 1024} MB",
         )
+        for camera in stats.get("cameras", ()):
+            yield _rate(camera, stats["pace"])
+
+
+def _rate(camera: Mapping[str, Any], pace: float) -> Finding:
+    """How much of what a camera shows is watched."""
+    area = Words(f"camera {camera['camera']}", f"摄像机 {camera['camera']}")
+    en = f"{camera['fps']:g} of {camera['wanted_fps']:g} pictures a second, {camera['looked']:.0%} of them searched"
+    zh = f"每秒 {camera['fps']:g}/{camera['wanted_fps']:g} 帧，其中检测 {camera['looked']:.0%}"
+    if pace >= FULL_PACE and camera["missed"] <= MOST_MISSED:
+        return ok(area, en, zh)
+    return warn(
+        area,
+        Words(f"slowed: {en}, {camera['missed']:.0%} missed", f"已降速：{zh}，漏检 {camera['missed']:.0%}"),
+        Words(
+            "set vision.profile to economical, raise vision.cpu_cores, or give cameras less fps",
+            "请把 vision.profile 设为 economical，提高 vision.cpu_cores，或降低摄像机 fps",
+        ),
+    )
 
 
 def _rules(failed: list[str]) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from agent.observations import Observation, View
 from agent.settings import Camera, Settings
+from agent.vision.rates import Rates
 from agent.vision.wire import (
     Failed,
     NoSnapshot,
@@ -59,6 +60,7 @@ class VisionClient:
         self._writer: asyncio.StreamWriter | None = None
         self._asked: dict[int, _Asked] = {}
         self._numbers = itertools.count(1)
+        self._rates = Rates()
         self.stats: Stats | None = None
         self.pid: int | None = None
 
@@ -171,7 +173,7 @@ class VisionClient:
                     self._demand_ours(message.device)
                     self._say(message)
                 elif isinstance(message, Stats):
-                    self.stats = message
+                    self._account(message)
                 elif isinstance(message, Snapshot | NoSnapshot):
                     self._answered(message)
                 elif message is not None:
@@ -219,6 +221,14 @@ class VisionClient:
             profile=self._config.profile.value,
             cpu_cores=self._config.cpu_cores,
         )
+
+    def _account(self, stats: Stats) -> None:
+        """Keep the sums, and say as readings at which rate each camera is watched."""
+        for camera in stats.cameras:
+            self._demand_ours(camera.camera)
+        self.stats = stats
+        for reading in self._rates.readings(stats, self._clock.mono_s()):
+            self._emit(reading)
 
     def _demand_ours(self, camera: DeviceId) -> None:
         if camera not in self.serves:

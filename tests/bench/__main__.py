@@ -5,7 +5,7 @@ import asyncio
 import platform
 import sys
 
-from tests.bench import backlog, credentials, delivery, doors, fuzz, osdp, processes, vision, wear, wiegand
+from tests.bench import backlog, cameras, credentials, delivery, doors, fuzz, osdp, processes, vision, wear, wiegand
 from tests.bench.table import HEAD
 
 PARTS = {
@@ -18,6 +18,7 @@ PARTS = {
     "doors": doors.rows,
     "wiegand": wiegand.rows,
     "vision": vision.rows,
+    "cameras": cameras.rows,
     "fuzz": fuzz.rows,
 }
 

@@ -14,7 +14,7 @@ import pytest
 from agent.observations import Label, Observation, View
 from agent.settings import Settings
 from agent.vision.client import VisionClient
-from drivers.base import DeviceState, Report, Status, SystemClock
+from drivers.base import DeviceState, Reading, Report, Status, SystemClock
 from simulators.camera import clip_source
 from simulators.clips import cache, fetch_bikes
 from tests.models.fetched import SSD, with_ssd
@@ -58,6 +58,7 @@ class Heard:
         self.seen: asyncio.Queue[Observation] = asyncio.Queue()
         self.views: list[View] = []
         self.statuses: asyncio.Queue[Status] = asyncio.Queue()
+        self.readings: asyncio.Queue[Reading] = asyncio.Queue()
 
     def observe(self, said: Observation | View) -> None:
         if isinstance(said, View):
@@ -66,8 +67,10 @@ class Heard:
             self.seen.put_nowait(said)
 
     def emit(self, report: Report) -> None:
-        assert isinstance(report, Status)
-        self.statuses.put_nowait(report)
+        if isinstance(report, Status):
+            self.statuses.put_nowait(report)
+        else:
+            self.readings.put_nowait(report)
 
     async def until(self, state: DeviceState) -> Status:
         async with asyncio.timeout(WAIT_S):
@@ -134,6 +137,13 @@ async def test_cameras_that_share_the_interpreter_are_all_looked_at(tmp_path: Pa
         for camera in ids:
             for _ in range(3):
                 await heard.observation(lambda seen, camera=camera: seen.camera == camera)  # type: ignore[misc]  # a default binds the loop's camera
+
+
+async def test_the_rate_at_which_a_camera_is_watched_is_a_reading(tmp_path: Path) -> None:
+    async with running(settings(tmp_path, source=clip_source(fetch_bikes()))) as (_, heard), asyncio.timeout(WAIT_S):
+        told = [await heard.readings.get() for _ in range(3)]
+    assert [reading.ref for reading in told] == ["cam-lane/fps", "cam-lane/looked", "cam-lane/slowed"]
+    assert 0 < float(told[0].value) <= 6  # type: ignore[arg-type]  # a number
 
 
 async def test_a_worker_that_does_not_answer_is_ended_within_a_second(tmp_path: Path) -> None:
