@@ -19,7 +19,7 @@ from agent.journal import Birth, Journal
 from agent.settings import Centre, Confirm, Protocol
 from agent.uplink.dial import Cause, LinkDownError
 from agent.uplink.dialler import Dialler
-from agent.uplink.link import LinkPhase, LinkState
+from agent.uplink.link import Link, LinkState
 from agent.uplink.media import Media, Open, no_picture
 from agent.uplink.policy import OF_THE_MESSAGE, Jitter, Mark, Refusals, Suspects
 from agent.uplink.reader import Reader
@@ -47,7 +47,9 @@ REMIND_S: Final = 3.0
 
 
 class Uplink:
-    """`status` makes the retained status message, asked for after each connect and with each heartbeat."""
+    """`status` makes the retained status message, asked for after each connect and with each heartbeat; `picture`
+    opens the picture that a media entry's body names.
+    """
 
     def __init__(
         self,
@@ -65,7 +67,7 @@ class Uplink:
         on_command: Callable[[Message], None] = lambda _: None,
         prove: Callable[[bytes], bytes] = lambda receipt: receipt,
     ) -> None:
-        self.link = self._normal = LinkState(LinkPhase.CONNECTING)
+        self._link = Link(on_link)
         self._centre = centre
         self._topics = topics
         self._gateway = topics.path.rsplit("/", 1)[-1]
@@ -73,7 +75,6 @@ class Uplink:
         self._clock = clock
         self._boot = boot
         self._status = status
-        self._on_link = on_link
         self._on_trouble = on_trouble
         self._on_command = on_command
         self._suspects = Suspects()
@@ -147,6 +148,10 @@ class Uplink:
         self._reader.requested(request)
 
     @property
+    def link(self) -> LinkState:
+        return self._link.state
+
+    @property
     def receipt_counter(self) -> int:
         """The highest taken from a receipt of this epoch, for `status`."""
         return self._receipts.counter
@@ -163,7 +168,7 @@ class Uplink:
                 self._serving, self._dialling = True, False
                 await self._serve(session)
             except LinkDownError as error:
-                self._set_link(LinkState(LinkPhase.DOWN, error.reason, error.hint))
+                self._link.down(error.reason, error.hint)
                 wait_s = self._dialler.wait_s(error)
             finally:
                 self._dialling = self._serving = False
@@ -177,8 +182,7 @@ class Uplink:
     async def _serve(self, session: Session) -> None:
         """Returns when the link was closed on purpose. Raises: LinkDownError."""
         self._schedule.connected(session.receive_maximum)
-        self._normal = self._up(session)
-        self._set_link(self._normal)
+        self._link.up(session.version, self._centre.confirm, self._dialler.away)
         session.subscribe([self._topics.receipt, self._topics.request, self._topics.command("+")])
         now = self._clock.mono_s()
         self._send_other(session, self._topics.presence, self._presence(Online.ONLINE, stopped=False), now)
@@ -198,7 +202,8 @@ class Uplink:
             if now - beat_s >= self._centre.heartbeat_s:
                 beat_s = now
                 self._publish_status()
-            if self._stop_by is not None and (self._drained() or now >= self._stop_by):
+            drained = not self._dirty and self._schedule.idle(self._reader.last)
+            if self._stop_by is not None and (drained or now >= self._stop_by):
                 self._send_other(session, self._topics.presence, self._presence(Online.OFFLINE, stopped=True), now)
                 session.close()
                 return
@@ -228,7 +233,7 @@ class Uplink:
                 case Subscribed(refused=refused) if refused:
                     reason = f"the broker refuses the centre's receipts to us: {refused}"
                     hint = "its access list must let this gateway read below gatehouse/1/down/ and its own path"
-                    self._set_link(LinkState(LinkPhase.LIMITED, reason, hint, session.version))
+                    self._link.limited(reason, hint)
                 case Closed():
                     self._closed(happening)
                 case _:
@@ -236,8 +241,7 @@ class Uplink:
 
     def _closed(self, closed: Closed) -> None:
         prompt = self._clock.mono_s() - self._sent_s <= PROMPT_S
-        accused = closed.code in OF_THE_MESSAGE
-        mark = self._suspects.closed(self._schedule.marks, prompt=prompt, accused=accused)
+        mark = self._suspects.closed(self._schedule.marks, prompt=prompt, accused=closed.code in OF_THE_MESSAGE)
         if mark is not None:
             self._set_aside(mark, f"the broker hangs up on it: {closed.reason}")
         copied = closed.code == SESSION_TAKEN_OVER
@@ -270,23 +274,6 @@ class Uplink:
         if self._told != {lane: state.last for lane, state in self._journal.lanes.items()}:
             self._publish_status()
 
-    def _up(self, session: Session) -> LinkState:
-        if session.version is Protocol.MQTT311 and self._centre.confirm is Confirm.BROKER:
-            return LinkState(
-                LinkPhase.LIMITED,
-                "the broker speaks MQTT 3.1.1, whose acknowledgement proves nothing: events are sent and kept",
-                'use a broker with MQTT 5, or centre.confirm = "centre"',
-                session.version,
-            )
-        return LinkState(LinkPhase.UP, self._dialler.away, protocol=session.version)
-
-    def _set_link(self, link: LinkState) -> None:
-        if link != self.link:
-            first = self.link.phase is not link.phase
-            _log.log(logging.INFO if first else logging.DEBUG, "uplink %s %s", link.phase, link.reason)
-            self.link = link
-            self._on_link(link)
-
     def _presence(self, state: Online, *, stopped: bool) -> bytes:
         return Presence(gateway=self._gateway, state=state, boot=self._boot, stopped=stopped).payload()
 
@@ -296,7 +283,6 @@ class Uplink:
         """Send what the window allows: alarms and faults, then states, then what is shared."""
         now = self._clock.mono_s()
         schedule, careful = self._schedule, self._suspects.careful
-        hurry = self._stop_by is not None
         while parcel := schedule.urgent(now, careful=careful):
             self._send(session, parcel, now)
         while self._dirty and schedule.has_room and not (careful and schedule.in_flight):
@@ -307,7 +293,7 @@ class Uplink:
             request_id, payload = self._reader.replies.popleft()
             self._send_other(session, self._topics.reply(request_id), payload, now, retain=False)
         self._send_picture(session, now)
-        while parcel := schedule.shared(now, hurry=hurry, careful=careful):
+        while parcel := schedule.shared(now, hurry=self._stop_by is not None, careful=careful):
             self._send(session, parcel, now)
         session.flush()
         self._reader.look()
@@ -365,7 +351,7 @@ class Uplink:
         if flight.lane in self._refusals:
             self._refusals.accepted(flight.lane, flight.first, flight.last)
             if not self._refusals:
-                self._set_link(self._normal)
+                self._link.well()
         upto = self._schedule.passed(flight)
         if upto and self._centre.confirm is Confirm.BROKER and self.link.protocol is Protocol.MQTT5:
             self._receipts.passed(flight.lane, upto)
@@ -373,8 +359,7 @@ class Uplink:
     def _refused(self, flight: Flight | None, acked: Acked) -> None:
         """A PUBACK that says no: nothing is confirmed by it."""
         if flight is None:
-            reason = f"the broker refuses our state: {acked.name}"
-            self._set_link(LinkState(LinkPhase.LIMITED, reason, REFUSED_HINT, Protocol.MQTT5))
+            self._link.limited(f"the broker refuses our state: {acked.name}", REFUSED_HINT)
             return
         if flight.again:
             return  # the centre asks once more
@@ -384,11 +369,11 @@ class Uplink:
         if until is None:
             self._set_aside(mark, f"the broker refuses it: {acked.name}")
             if not self._refusals:
-                self._set_link(self._normal)
+                self._link.well()
         self._schedule.refused(flight, until or now)
         if news and lane in self._refusals:
             reason = f"the broker refuses {lane}/{flight.first}: {acked.name}"
-            self._set_link(LinkState(LinkPhase.LIMITED, reason, REFUSED_HINT, Protocol.MQTT5))
+            self._link.limited(reason, REFUSED_HINT)
             self._on_trouble(Trouble(TroubleCode.REFUSED, reason, lane, flight.first, hint=REFUSED_HINT))
 
     def _set_aside(self, mark: Mark, reason: str) -> None:
@@ -396,9 +381,6 @@ class Uplink:
         self._suspects.aside.add(mark)
         self._reader.declare(mark, reason)
         self._on_trouble(Trouble(TroubleCode.SET_ASIDE, reason, *mark))
-
-    def _drained(self) -> bool:
-        return not self._dirty and self._schedule.idle(self._reader.last)
 
     def _rewind(self) -> None:
         """Everything that is not confirmed is to be sent again."""
