@@ -21,6 +21,7 @@ from agent.commands.gate import Gate, NewKeys, Order, Reading, Refused
 from agent.commands.inbox import Given, Inbox, InboxError
 from agent.commands.trust import Trust
 from agent.commands.verbs import Result, Verbs
+from agent.contract import MAX_MESSAGE_BYTES
 from agent.contract.commands import UNPROVEN, CommandReply, Refusal, Verb, Verdict
 from agent.contract.jws import Token
 from agent.contract.messages import EncryptionKey
@@ -32,6 +33,8 @@ _log = logging.getLogger(__name__)
 WAITING: Final = 64
 """Orders that may wait; what comes then is passed over and counted: its sender hears nothing, and asks again."""
 STORAGE_S: Final = 5.0
+CARRY_OUT_S: Final = 30.0
+"""Orders wait for one another; one that hangs holds up the next no longer than this."""
 TOLD_A_MINUTE: Final = 30
 """So many refusals are recorded one by one; those beyond are counted, and told together."""
 
@@ -85,11 +88,11 @@ class Commands:
         return {"rooted": self.trust.rooted, "keys": self.trust.version, "signed_receipts": self._signed_receipts}
 
     def received(self, verb: str, payload: bytes, *, retained: bool) -> None:
-        """At once. What is too long is kept no longer than it takes to say so."""
+        """At once. Of what is too long no more is kept than it takes to say so."""
         if len(self._waiting) >= WAITING:
             self.dropped += 1
             return
-        self._waiting.append((verb, payload, retained))
+        self._waiting.append((verb, payload[: MAX_MESSAGE_BYTES + 1], retained))
         self._news.set()
 
     def prove(self, receipt: bytes) -> bytes:
@@ -180,13 +183,21 @@ class Commands:
             return
         result = Result(Verdict.FAILED, message="stopped by a bug; see the gateway's log")
         with Boundary("commands", lambda problem: _log.error("order %s: %s", order.id, problem)):
-            result = await self._verbs.carry_out(order)
+            result = await self._carried_out(order)
         if result.outcome is Verdict.STARTED:
             self._reply(order.id, self._answer(order.id, order.verb, result))
         else:
             await self.end(order.id, order.verb, order.who, result)
         if result.after is not None:
             result.after()
+
+    async def _carried_out(self, order: Order) -> Result:
+        try:
+            async with self._clock.timeout(CARRY_OUT_S):
+                return await self._verbs.carry_out(order)
+        except TimeoutError:
+            reason = f"it was not done within {CARRY_OUT_S:.0f} s, and may yet be"
+            return Result(Verdict.UNKNOWN, Refusal.NO_ANSWER.value, reason)
 
     async def _again(self, order: Order, given: Given, payload: bytes) -> None:
         if given.digest != order.digest:
@@ -232,14 +243,14 @@ class Commands:
     async def _refuse(self, refused: Refused, payload: bytes) -> None:
         """An order that nobody of ours vouches for gets no answer: its id may be anybody's."""
         proven = refused.signer is not None
-        who = _signer(refused) if proven else "unknown"
+        who = _signer(refused) if proven else "root" if refused.id else "unknown"
         facts: dict[str, JsonValue] = {"reason": refused.refusal.value, "message": refused.message[:300]}
         if refused.verb is not None:
             facts["verb"] = refused.verb.value
         if refused.id:
             facts["id"] = refused.id
         _log.warning("an order is refused: %s", refused.message)
-        if proven and refused.id and refused.verb is not None:
+        if refused.id and refused.verb is not None:
             result = Result(Verdict.REFUSED, refused.refusal.value, refused.message)
             self._reply(refused.id, self._answer(refused.id, refused.verb, result))
         passed_over = self._refusals.count()

@@ -58,7 +58,7 @@ class NewKeys:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """`id` and `signer` only where a key of ours vouches for the order."""
+    """`id` only where a key of ours, or a root, vouches for the order; `signer` is that key."""
 
     refusal: Refusal
     message: str

@@ -33,6 +33,21 @@ def _patterns() -> Mapping[re.Pattern[str], str]:
 
 
 _SENTENCES = {
+    # orders of the centre and their keys
+    "{}: is no Ed25519 public key": "{}：不是 Ed25519 公钥",
+    'name the public half of a root key, made by "gatehouse keys new"': "请指定由 gatehouse keys new 生成的根密钥公钥",
+    "{} is there already": "{} 已存在",
+    "a key is never written over: give another name": "不会覆盖已有密钥，请换一个文件名",
+    "{}: is no Ed25519 key that can be opened": "{}：不是可打开的 Ed25519 私钥",
+    "name a key file made by gatehouse keys new, and its right passphrase": "请指定密钥文件及其正确口令",
+    "{}: is no key set": "{}：不是密钥集",
+    "sign one: gatehouse keys sign": "请先签发：gatehouse keys sign",
+    "the gateway takes no orders": "网关不接受指令",
+    "commands.roots must name the centre's root keys": "commands.roots 须填写中心的根密钥",
+    "{}: no answer within {} s": "{}：{} 秒内没有应答",
+    "is the gateway online? an order that nobody vouches for gets no answer: gatehouse keys show": (
+        "网关是否在线？来源不可信的指令不会得到应答，可用 gatehouse keys show 核对密钥"
+    ),
     # ports and readers
     "port {} is missing": "串口 {} 不存在",
     "bus {} is down: port {} is missing": "总线 {} 中断：串口 {} 不存在",
