@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from agent.contract import split_up
-from agent.contract.commands import CommandReply, Verb
+from agent.contract.commands import CommandReply, Handled, Verb
 from agent.events import JsonValue
 from agent.settings import Centre as CentreSettings
 from agent.settings import Protocol
@@ -22,7 +22,7 @@ from agent.uplink.session import Closed, Message, Subscribed
 from drivers.base import Clock
 from simulators.archive import Archive, Arrived
 from simulators.books import Proof
-from simulators.office import Office
+from simulators.office import Desk
 from simulators.registry import RECEIPT_EVERY_S, Answer, GatewayBook, Received, Registry
 
 __all__ = ["Centre", "GatewayBook", "Proof", "Received"]
@@ -53,7 +53,7 @@ class Centre:
     """A context manager; the link to the broker is kept up by itself.
 
     `on_received` is told of each new event, `on_remembered` of those of an earlier life, `on_news` of presence, devices
-    and gaps in words. `judge` may reject an event by a reason. With an `office` it gives orders, and its key set to
+    and gaps in words. `judge` may reject an event by a reason. With a `desk` it gives orders, and its key set to
     gateways that have not got it. With `receipts=False` it only listens, as the centres of the other levels do; `below`
     is the part of the city it listens to, `610200/610202`.
 
@@ -75,14 +75,14 @@ class Centre:
         client_id: str = "centre",
         archive: Archive | None = None,
         collectors: bool = False,
-        office: Office | None = None,
+        desk: Desk | None = None,
     ) -> None:
         self.on_received: Callable[[Received], None] = lambda _: None
         self.on_remembered: Callable[[Received], None] = lambda _: None
         self.received: deque[Received] = deque(maxlen=100_000)
-        self._office = office
+        self._desk = desk
         self._outbox: deque[Answer] = deque()
-        self._registry = Registry(office)
+        self._registry = Registry(desk)
         self._registry.on_received = self._store
         self._target = Target.of(CentreSettings(broker=broker, ca_file=ca_file, cert_file=cert_file, key_file=key_file))
         self._clock = clock
@@ -181,12 +181,12 @@ class Centre:
 
     async def keyed(self, gateway: str, timeout_s: float = 10.0) -> None:
         """Until the gateway's status says that it has our key set. Raises: TimeoutError."""
-        office = self._office
-        assert office is not None, "a centre without keys gives no orders"
+        desk = self._desk
+        assert desk is not None, "a centre without keys gives no orders"
 
         def has_them() -> bool:
             book = self.gateways.get(gateway)
-            return book is not None and book.status is not None and book.status.keys == office.version
+            return book is not None and book.status is not None and book.status.keys == desk.version
 
         await self.wait_until(has_them, timeout_s=timeout_s)
 
@@ -201,6 +201,11 @@ class Centre:
         await self.wait_until(lambda: found in book.replies, timeout_s=timeout_s)
         return book.replies[found]
 
+    async def handle(self, event: Received, state: Handled, note: str = "") -> CommandReply:
+        """Tell its gateway how far an alarm is handled (事件处置). Raises: TimeoutError."""
+        args: dict[str, JsonValue] = {"event": event.identity, "state": state.value, "note": note}
+        return await self.order(event.gateway, Verb.HANDLING, args)
+
     def publish(self, answer: Answer) -> None:
         """Anything at all, as whoever may write to the broker can."""
         self._outbox.append(answer)
@@ -211,7 +216,7 @@ class Centre:
 
     def lose_database(self) -> None:
         """Everything it knew is lost, its count of receipts too; it reconnects, and asks from the first entry on."""
-        lost, self._registry = self._registry, Registry(self._office)
+        lost, self._registry = self._registry, Registry(self._desk)
         self._registry.on_received, self._registry.on_news = self._store, lost.on_news
         self._registry.judge = lost.judge
         self._lost = True

@@ -15,7 +15,8 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from agent.events import CATALOGUE
+from agent.contract.commands import Handled
+from agent.events import CATALOGUE, RESTORES, Lane
 from agent.settings import Protocol
 from agent.words import Lang, Words
 from drivers.base import Clock, ConfigError, GatehouseError, SystemClock
@@ -23,6 +24,7 @@ from simulators.archive import Archive
 from simulators.centre import Centre, Received
 from simulators.collector import add_broker_arguments
 from simulators.district import District, picture
+from simulators.office import Desk
 
 REFRESH_S: Final = 0.5
 
@@ -34,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--database", type=Path, help="keep everything there; without it, in memory")
     parser.add_argument("--collectors", type=int, default=0, metavar="N",
                         help="so many processes share the events; needs --database and MQTT 5")  # fmt: skip
+    parser.add_argument("--key", type=Path, help="an operator's key: receipts are signed; with --keys")
+    parser.add_argument("--keys", type=Path, help="the key set that names it, signed by a root")
+    parser.add_argument("--acknowledge", action="store_true", help="tell gateways that their alarms were received")
     parser.add_argument("--lines", action="store_true", help="print what arrives instead of the view of the district")
 
 
@@ -41,6 +46,8 @@ async def run(options: argparse.Namespace, _folder: Path) -> bool:
     """Until Ctrl-C. Raises: ConfigError when the options do not fit each other."""
     if options.collectors and (options.database is None or options.mqtt != "5"):
         raise ConfigError("--collectors share a database and an MQTT 5 subscription", hint="add --database FILE")
+    if (options.key is None) != (options.keys is None) or (options.acknowledge and options.key is None):
+        raise ConfigError("--acknowledge wants --key, and --key and --keys go together", hint="name both files")
     clock, console, district = SystemClock(), Console(highlight=False), District()
     async with AsyncExitStack() as stack:
         archive = stack.enter_context(Archive(options.database)) if options.database else None
@@ -55,6 +62,7 @@ async def run(options: argparse.Namespace, _folder: Path) -> bool:
             protocol=Protocol(options.mqtt),
             archive=archive,
             collectors=bool(options.collectors),
+            desk=Desk.open(options.key, options.keys) if options.key else None,
         )
         for number in range(options.collectors):
             await stack.enter_async_context(_collector(options, number + 1))
@@ -67,6 +75,8 @@ async def run(options: argparse.Namespace, _folder: Path) -> bool:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(centre.ended(), name="centre")
+                if options.acknowledge:
+                    group.create_task(_acknowledge(centre, clock), name="acknowledge")
                 if not options.lines:
                     draw = partial(_draw, centre, district, clock, options.lang)
                     group.create_task(_watch(draw, console, clock), name="view")
@@ -78,6 +88,18 @@ async def run(options: argparse.Namespace, _folder: Path) -> bool:
 
 def _draw(centre: Centre, district: District, clock: Clock, lang: Lang) -> Group:
     return picture(centre, district, clock.mono_s(), lang)
+
+
+async def _acknowledge(centre: Centre, clock: Clock) -> None:
+    """Say `received` of each new alarm."""
+    since = 0
+    while True:
+        fresh, since = centre.since(since), centre.mark()
+        for event in fresh:
+            if event.lane is Lane.ALARM and event.kind not in RESTORES:
+                with suppress(TimeoutError):  # it is away; it will tell the alarm again
+                    await centre.handle(event, Handled.RECEIVED)
+        await clock.sleep(REFRESH_S)
 
 
 async def _watch(draw: Callable[[], Group], console: Console, clock: Clock) -> None:

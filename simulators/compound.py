@@ -100,7 +100,7 @@ class SimCompound:
             await stack.enter_async_context(self.broker)
             self.network = await stack.enter_async_context(Network(self.broker.port))
             self.centre = await stack.enter_async_context(
-                Centre(self.broker.url, clock=self._clock, protocol=self._protocol, office=self.office)
+                Centre(self.broker.url, clock=self._clock, protocol=self._protocol, desk=self.office)
             )
             self.centre.on_received = self._on_received
             devices = [await self._simulate(stack, device) for device in self.settings.devices]

@@ -4,7 +4,7 @@ Coverage (全域覆盖) is the share of all known devices that are alive now; av
 device-time since each was first heard of. A device is alive while its gateway is online and says that it is well.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.contract import Online
+from agent.contract.commands import Handled
 from agent.events import CATALOGUE, RESTORES, Kind, Lane, Severity
 from agent.words import Lang, Words
 from drivers.base import DeviceState
@@ -24,6 +25,13 @@ _COLOURS: Final = {
     Severity.MAJOR: "yellow",
     Severity.MINOR: "cyan",
     Severity.INFO: "green",
+}
+
+_HANDLED: Final = {
+    None: Words("nobody yet", "未接收"),
+    Handled.RECEIVED: Words("received", "已接收"),
+    Handled.DISPATCHED: Words("dispatched", "已派单"),
+    Handled.RESOLVED: Words("resolved", "已办结"),
 }
 
 
@@ -71,11 +79,11 @@ class District:
         """Of each alarm the newest event, be it raised or restored."""
         self._services: dict[tuple[str, str], _Service] = {}
 
-    @property
-    def open(self) -> list[Received]:
-        """Alarms that are raised and not restored, the newest first; those that nothing restores stay."""
+    def open(self, gateways: Mapping[str, GatewayBook]) -> list[Received]:
+        """Alarms that are raised, and neither restored nor resolved by somebody; the newest first."""
         raised = (event for event in self._last.values() if event.kind not in RESTORES)
-        return sorted(raised, key=lambda event: event.arrived_s, reverse=True)
+        left = (event for event in raised if _state(gateways, event) is not Handled.RESOLVED)
+        return sorted(left, key=lambda event: event.arrived_s, reverse=True)
 
     def received(self, event: Received) -> None:
         """In any order: within an epoch the sequence decides which of two is the newer."""
@@ -86,9 +94,9 @@ class District:
         if last is None or last.epoch != event.epoch or last.sequence < event.sequence:
             self._last[subject] = event
 
-    def look(self, gateways: Iterable[GatewayBook], now: float) -> Figures:
+    def look(self, gateways: Mapping[str, GatewayBook], now: float) -> Figures:
         compounds = online = 0
-        for book in gateways:
+        for book in gateways.values():
             compounds += 1
             up = book.presence is not None and book.presence.state is Online.ONLINE
             online += up
@@ -100,7 +108,7 @@ class District:
         return Figures(
             compounds=compounds,
             online=online,
-            alarms=len(self.open),
+            alarms=len(self.open(gateways)),
             devices=len(services),
             alive=sum(service.alive for service in services),
             availability=sum(service.alive_s for service in services) / known_s if known_s else 1.0,
@@ -109,7 +117,7 @@ class District:
 
 def picture(centre: Centre, district: District, now: float, lang: Lang) -> Group:
     """The whole view, in one language."""
-    figures = district.look(centre.gateways.values(), now)
+    figures = district.look(centre.gateways, now)
     head = Table.grid(padding=(0, 3))
     head.add_row(*(Text(f"{words.to(lang)} {figure}", style="bold") for words, figure in (
         (Words("compounds online", "在线小区"), f"{figures.online}/{figures.compounds}"),
@@ -123,14 +131,16 @@ def picture(centre: Centre, district: District, now: float, lang: Lang) -> Group
 
 def _alarms(centre: Centre, district: District, lang: Lang) -> Table:
     table = Table(title=Words("Open alarms", "未恢复报警").to(lang), expand=True)
-    for words in (Words("compound", "小区"), Words("alarm", "报警"), Words("about", "对象"), Words("entry", "条目")):
+    for words in (
+        Words("compound", "小区"), Words("alarm", "报警"), Words("about", "对象"), Words("entry", "条目"),
+        Words("handling", "处置"),
+    ):  # fmt: skip
         table.add_column(words.to(lang))
-    for event in district.open[:ROWS]:
+    for event in district.open(centre.gateways)[:ROWS]:
         info = CATALOGUE[event.kind]
         title = Text(Words(info.title_en, info.title_zh).to(lang), style=_COLOURS[info.severity])
-        table.add_row(
-            _compound(centre, event.gateway, lang), title, _subject(event, lang), f"{event.lane}/{event.sequence}"
-        )
+        entry, state = f"{event.lane}/{event.sequence}", _HANDLED[_state(centre.gateways, event)]
+        table.add_row(_compound(centre, event.gateway, lang), title, _subject(event, lang), entry, state.to(lang))
     return table
 
 
@@ -159,6 +169,11 @@ def _troubles(centre: Centre, lang: Lang) -> Table:
 def _compound(centre: Centre, gateway: str, lang: Lang) -> str:
     status = centre.gateways[gateway].status
     return gateway if status is None else Words(status.name.en, status.name.zh).to(lang)
+
+
+def _state(gateways: Mapping[str, GatewayBook], event: Received) -> Handled | None:
+    gateway = gateways.get(event.gateway)
+    return None if gateway is None else gateway.handled.get(event.identity)
 
 
 def _subject(event: Received, lang: Lang) -> str:

@@ -1,27 +1,56 @@
-"""A centre's keys, made on the spot and thrown away: two roots, one operator's key, and what they sign."""
+"""A centre's keys: those of files, or two roots and one operator's key made on the spot and thrown away."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from pydantic import ValidationError
 
-from agent.commands.signing import key, key_set, order
+from agent.commands.signing import key, key_set, order, read_private
 from agent.commands.trust import Trust
-from agent.contract.commands import Role, Verb
-from agent.contract.jws import Typ, sign
+from agent.contract.commands import KeySet, Role, Verb
+from agent.contract.jws import FlawError, Token, Typ, sign
 from agent.events import JsonValue
+from drivers.base import ConfigError
 
 EVERYTHING = tuple(Role)
 
 
-class Office:
-    """`version` is that of the key set it holds out to gateways, in which its operator may do everything."""
+class Desk:
+    """What a centre signs with: an operator's key, and the key set, signed by a root, that names it to gateways."""
+
+    def __init__(self, operator: Ed25519PrivateKey, token: bytes, version: int) -> None:
+        self.operator = operator
+        self.version = version
+        self._token = token
+
+    @classmethod
+    def open(cls, key_file: Path, keys: Path) -> Self:
+        """As `gatehouse keys` has made them. Raises: ConfigError."""
+        try:
+            token = keys.read_bytes().strip()
+            version = KeySet.model_validate_json(Token.parse(token).payload).version
+        except OSError as err:
+            raise ConfigError(f"{keys}: {err.strerror}", hint="name the key set that a root has signed") from err
+        except (FlawError, ValidationError) as err:
+            raise ConfigError(f"{keys}: is no key set", hint='make one by "gatehouse keys sign"') from err
+        return cls(read_private(key_file), token, version)
+
+    def keys(self) -> bytes:
+        return self._token
+
+    def receipt(self, document: bytes) -> bytes:
+        return sign(self.operator, Typ.RECEIPT, document)
+
+
+class Office(Desk):
+    """A desk with roots of its own; in its key set the operator may do everything."""
 
     def __init__(self, version: int = 1) -> None:
-        self.version = version
         self.roots = (Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate())
-        self.operator = Ed25519PrivateKey.generate()
+        super().__init__(Ed25519PrivateKey.generate(), b"", version)
 
     def pin(self, folder: Path) -> tuple[Path, ...]:
         """The public halves of the roots as files, for `commands.roots`."""
@@ -42,9 +71,6 @@ class Office:
         token = self.keys(1, roles)
         trust.use(token, trust.check(token))
         return trust
-
-    def receipt(self, document: bytes) -> bytes:
-        return sign(self.operator, Typ.RECEIPT, document)
 
     def order(
         self,

@@ -21,11 +21,11 @@ from agent.contract import (
     body_of,
     split_up,
 )
-from agent.contract.commands import CommandReply, Verb
+from agent.contract.commands import CommandReply, Handled, Verb, Verdict
 from agent.contract.jws import FlawError, Token
 from agent.events import CATALOGUE, JsonValue, Kind, Lane
 from simulators.books import LaneBook, Proof
-from simulators.office import Office
+from simulators.office import Desk
 
 RECEIPT_EVERY_S: Final = 0.05
 GRACE_S: Final = 1.0
@@ -55,6 +55,11 @@ class Received:
     time: str | None = None
     """As the gateway wrote it; None while it had no time. `GatewayBook.when` finds its place all the same."""
 
+    @property
+    def identity(self) -> str:
+        """Below its gateway."""
+        return f"{self.epoch}/{self.lane}/{self.sequence}"
+
 
 @dataclass(slots=True)
 class GatewayBook:
@@ -79,6 +84,8 @@ class GatewayBook:
     """Epochs whose gateway has begun another, which is named."""
     replies: dict[str, CommandReply] = field(default_factory=dict)
     """The last word on each order that was given."""
+    handled: dict[str, Handled] = field(default_factory=dict)
+    """How far each alarm is handled, by `epoch/lane/sequence`, as the gateway has it, whoever gave the order."""
     began: dict[str, datetime] = field(default_factory=dict)
     """When the uptime of each boot was zero, as the gateway last said."""
 
@@ -103,8 +110,8 @@ class Answer:
 class Registry:
     """`on_received` is told of each new event, `on_news` of everything else in words; `judge` may reject an event."""
 
-    def __init__(self, office: Office | None = None) -> None:
-        self._office = office
+    def __init__(self, desk: Desk | None = None) -> None:
+        self._desk = desk
         self.gateways: dict[str, GatewayBook] = {}
         self._counters: dict[str, int] = {}
         """The highest ever signed for a gateway, also one not heard of yet: retained receipts may come first."""
@@ -149,6 +156,8 @@ class Registry:
                     return self._event(name, gateway, Lane(lane), payload, now)
                 case ["reply", _] if b'"verb":' in payload:
                     reply = gateway.replies[suffix.partition("/")[2]] = CommandReply.model_validate_json(payload)
+                    if reply.verb is Verb.HANDLING and reply.outcome is Verdict.DONE:
+                        gateway.handled[reply.data["event"]] = Handled(reply.data["state"])
                     self.on_news(f"{name} {reply.verb}: {reply.outcome} {reply.reason or ''} {reply.message}")
                 case ["reply", _]:
                     self._reply(name, gateway, RequestReply.model_validate_json(payload))
@@ -176,7 +185,7 @@ class Registry:
                     gateway.receipt_s = now
                     gateway.counter += 1
                     receipt = Receipt(gateway=name, epoch=epoch, counter=gateway.counter, lanes=lanes)
-                    payload = receipt.payload() if self._office is None else self._office.receipt(receipt.payload())
+                    payload = receipt.payload() if self._desk is None else self._desk.receipt(receipt.payload())
                     yield Answer(f"gatehouse/1/down/{gateway.path}/receipt", payload, retain=True)
 
     def requests(self, now: float) -> Iterator[Answer]:
@@ -203,18 +212,18 @@ class Registry:
     def key_sets(self) -> Iterator[Answer]:
         """Ours, for each gateway whose status has said that it has an older one."""
         for gateway in self.gateways.values():
-            if self._office is not None and gateway.wants_keys:
+            if self._desk is not None and gateway.wants_keys:
                 gateway.wants_keys = False
-                yield Answer(f"gatehouse/1/down/{gateway.path}/command/keys", self._office.keys(), retain=False)
+                yield Answer(f"gatehouse/1/down/{gateway.path}/command/keys", self._desk.keys(), retain=False)
 
     def order(self, name: str, verb: Verb, args: Mapping[str, JsonValue], order_id: str = "") -> tuple[str, Answer]:
         """Its id, and what to publish. Raises: KeyError for a gateway whose status has not been heard."""
-        assert self._office is not None, "a centre without keys gives no orders"
+        assert self._desk is not None, "a centre without keys gives no orders"
         gateway = self.gateways[name]
         if gateway.status is None:
             raise KeyError(name)
         found, payload = order(
-            self._office.operator, name, verb, args, challenge=gateway.status.challenge, order_id=order_id
+            self._desk.operator, name, verb, args, challenge=gateway.status.challenge, order_id=order_id
         )
         return found, Answer(f"gatehouse/1/down/{gateway.path}/command/{verb}", payload, retain=False)
 
@@ -244,8 +253,8 @@ class Registry:
 
     def _status(self, gateway: GatewayBook, status: StatusMessage) -> None:
         """It names every lane's last entry, so what never came is missed; and our count, if we have lost it."""
-        if self._office is not None:
-            gateway.wants_keys = status.challenge is not None and status.keys < self._office.version
+        if self._desk is not None:
+            gateway.wants_keys = status.challenge is not None and status.keys < self._desk.version
         gateway.status = status
         gateway.epoch = status.epoch
         gateway.counter = max(gateway.counter, status.receipt_counter)

@@ -149,7 +149,7 @@ class Verbs:
         state = self._site.handle(args.event, args.state, args.note)
         if state is None:
             return refused(Refusal.UNKNOWN_TARGET, f"{args.event} is no alarm that is kept here")
-        return Result(Verdict.DONE, data={"state": state.value})
+        return Result(Verdict.DONE, data={"event": args.event, "state": state.value})
 
     async def _snapshot(self, order: Order, args: SnapshotArgs) -> Result:
         if self._site.picture is None:

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from agent.contract import DeviceMessage, Online, Presence
+from agent.contract.commands import Handled
 from agent.events import Kind, Lane
 from agent.words import Lang
 from drivers.base import DeviceState
@@ -38,26 +39,35 @@ def test_an_alarm_is_open_until_it_is_restored_in_whatever_order_they_come() -> 
         random.Random(seed).shuffle(came)
         for event in came:
             district.received(event)
-        assert district.open == [again]
+        assert district.open({}) == [again]
     district.received(replace(CLOSED, sequence=4))
-    assert district.open == []
+    assert district.open({}) == []
 
 
 def test_a_new_epoch_counts_anew() -> None:
     district = District()
     district.received(replace(FORCED, sequence=9))
     district.received(replace(CLOSED, epoch="f", sequence=1))
-    assert district.open == []
+    assert district.open({}) == []
+
+
+def test_an_alarm_that_nothing_restores_is_open_until_somebody_has_resolved_it() -> None:
+    duress, gateway, district = replace(FORCED, kind=Kind.DURESS), book("gh-1", online=True), District()
+    district.received(duress)
+    gateway.handled[duress.identity] = Handled.DISPATCHED
+    assert district.open({"gh-1": gateway}) == [duress]
+    gateway.handled[duress.identity] = Handled.RESOLVED
+    assert district.open({"gh-1": gateway}) == []
 
 
 def test_coverage_is_a_share_of_devices_and_availability_one_of_time() -> None:
     ok, fault = DeviceState.OK, DeviceState.FAULT
     district = District()
     well, away = book("gh-1", online=True, a=ok, b=ok), book("gh-2", online=False, c=ok, d=fault)
-    assert district.look([well, away], 0.0).coverage == 0.5
+    assert district.look({"gh-1": well, "gh-2": away}, 0.0).coverage == 0.5
     well.devices["b"] = DeviceMessage(device="b", state=fault, boot="b", uptime="1.0")
-    district.look([well, away], 10.0)
-    figures = district.look([well, away], 20.0)
+    district.look({"gh-1": well, "gh-2": away}, 10.0)
+    figures = district.look({"gh-1": well, "gh-2": away}, 20.0)
     assert (figures.compounds, figures.online, figures.devices, figures.alive) == (2, 1, 4, 1)
     assert figures.availability == pytest.approx(30 / 80)
 
@@ -65,10 +75,10 @@ def test_coverage_is_a_share_of_devices_and_availability_one_of_time() -> None:
 @pytest.mark.parametrize(
     ("lang", "expected"),
     [
-        (Lang.ZH, "在线小区 1/2 未恢复报警 1 故障设备 2/3 全域覆盖 33.3% 北门 门被强行打开 离线"),
+        (Lang.ZH, "在线小区 1/2 未恢复报警 1 故障设备 2/3 全域覆盖 33.3% 北门 门被强行打开 已派单 离线"),
         (
             Lang.EN,
-            "compounds online 1/2 alarms open 1 devices faulty 2/3 coverage 33.3% North gate Door forced offline",
+            "compounds online 1/2 alarms open 1 devices faulty 2/3 North gate Door forced dispatched offline",
         ),
     ],
 )
@@ -80,6 +90,7 @@ def test_the_picture_says_all_of_it_in_one_language(lang: Lang, expected: str) -
         "gh-1": book("gh-1", online=True, a=DeviceState.OK, b=DeviceState.FAULT),
         "gh-2": book("gh-2", online=False, c=DeviceState.OK),
     }
+    gateways["gh-1"].handled[FORCED.identity] = Handled.DISPATCHED
     district.received(FORCED)
     console = Console(file=io.StringIO(), width=120)
     console.print(picture(centre, district, 1.0, lang))

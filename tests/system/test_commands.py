@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from agent.audit import AUDIT_FILE, AuditLog
 from agent.configuration import in_force
 from agent.contract import Receipt
-from agent.contract.commands import CommandReply, Verb, Verdict
+from agent.contract.commands import CommandReply, Handled, Verb, Verdict
 from agent.events import JsonValue, Kind
 from agent.settings import Protocol, Settings, load
 from drivers.base import SystemClock
@@ -82,9 +82,9 @@ async def test_the_centre_opens_locks_and_locks_down_and_everything_is_on_record
 
         running.set_point("stairwell-1/smoke", True)
         smoke = await running.centre.wait_for(about(Kind.SMOKE, "stairwell-1-smoke"))
-        event = f"{smoke.epoch}/alarm/{smoke.sequence}"
-        handled = await running.order(Verb.HANDLING, {"event": event, "state": "dispatched", "note": "grid worker"})
-        assert handled.data == {"state": "dispatched"}, handled
+        handled = await running.centre.handle(smoke, Handled.DISPATCHED, "grid worker")
+        assert handled.data == {"event": smoke.identity, "state": "dispatched"}, handled
+        assert running.centre.gateways[GATEWAY].handled == {smoke.identity: Handled.DISPATCHED}
         shown = await gatehouse("status", running.file, "--lang", "zh")
         assert "烟雾报警：已派员处置 (grid worker)" in shown.out
 
