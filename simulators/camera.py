@@ -22,13 +22,14 @@ def clip_source(clip: Path) -> str:
 
 
 class RtspServer:
-    """Serves a clip without end at `url`; `stall` keeps connections open and sends nothing.
+    """Serves a clip without end, or what a simulated MJPEG camera sends, at `url`.
 
+    `stall` keeps connections to a clip open and sends nothing (a camera stalls by itself);
     `kill` cuts the camera off; entering again brings it back at the same address.
     """
 
-    def __init__(self, clip: Path, clock: Clock, *, user: str = "", password: str = "") -> None:
-        self._clip = clip
+    def __init__(self, source: Path | str, clock: Clock, *, user: str = "", password: str = "") -> None:
+        self._source = str(source)
         self._clock = clock
         self._credentials = [user, password] if user else []
         self._child: asyncio.subprocess.Process | None = None
@@ -42,7 +43,7 @@ class RtspServer:
     async def __aenter__(self) -> Self:
         """Raises: ConfigError when the server does not come up."""
         child = await asyncio.create_subprocess_exec(
-            SYSTEM_PYTHON, _SCRIPT, self._clip, str(self._port), *self._credentials,
+            SYSTEM_PYTHON, _SCRIPT, self._source, str(self._port), *self._credentials,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         self._child = child

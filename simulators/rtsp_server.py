@@ -1,9 +1,10 @@
 """A real RTSP server that plays a clip without end. Run by the system's Python, which has GStreamer's `gi`:
 
-    /usr/bin/python3 rtsp_server.py CLIP PORT [USER PASSWORD]
+    /usr/bin/python3 rtsp_server.py CLIP|URL PORT [USER PASSWORD]
 
 It prints `port N` once it serves rtsp://127.0.0.1:N/clip, obeys the lines `stall` and `resume` on its standard input,
-and ends when that closes. The clip's H.264 pictures are passed on as they are, none is encoded anew.
+and ends when that closes. The clip's H.264 pictures are passed on as they are, none is encoded anew; so are the JPEGs
+of an MJPEG camera at URL, with whatever befalls it.
 """
 
 import sys
@@ -27,6 +28,12 @@ _PLAY = (
     "( appsrc name=source is-live=true format=time max-bytes=200000 "
     "caps=video/x-h264,stream-format=byte-stream,alignment=au ! "
     "h264parse ! rtph264pay name=pay0 pt=96 config-interval=1 )"
+)
+
+
+_FORWARD = (
+    "( souphttpsrc location={url} is-live=true do-timestamp=true retries=-1 ! "
+    "multipartdemux single-stream=true ! jpegparse ! rtpjpegpay name=pay0 pt=26 )"
 )
 
 
@@ -105,6 +112,13 @@ class Factory(GstRtspServer.RTSPMediaFactory):  # type: ignore[misc]  # gi has n
         media.connect("unprepared", lambda _media: player.end())
 
 
+def passing_on(url: str) -> Any:
+    """Gives every viewer what the camera at `url` sends."""
+    factory = GstRtspServer.RTSPMediaFactory()
+    factory.set_launch(_FORWARD.format(url=url))
+    return factory
+
+
 def demand_password(server: Any, factory: Any, user: str, password: str) -> None:
     auth = GstRtspServer.RTSPAuth()
     token = GstRtspServer.RTSPToken()
@@ -118,14 +132,14 @@ def demand_password(server: Any, factory: Any, user: str, password: str) -> None
 
 
 def main() -> int:
-    clip_path, port, *credentials = sys.argv[1:]
+    source, port, *credentials = sys.argv[1:]
     Gst.init(None)
     stalled = Stall()
     loop = GLib.MainLoop()
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
     server.set_service(port)
-    factory = Factory(Clip(clip_path), stalled)
+    factory = passing_on(source) if source.startswith("http://") else Factory(Clip(source), stalled)
     if credentials:
         demand_password(server, factory, *credentials)
     server.get_mount_points().add_factory(PATH, factory)

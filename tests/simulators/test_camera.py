@@ -16,6 +16,7 @@ from drivers.base import ConfigError, DeviceState, Report, Status, SystemClock
 from drivers.camera import CameraSource, Capture, Picture
 from simulators.camera import SYSTEM_PYTHON, RtspServer
 from simulators.clips import fetch_bikes
+from simulators.mjpeg import SimCamera, looking_at
 from tests.conftest import need
 
 WAIT_S = 30.0
@@ -117,3 +118,23 @@ async def test_a_server_that_cannot_start_says_why(clip: Path, tmp_path: Path) -
     with pytest.raises(ConfigError, match=r"the RTSP server does not start: .*no H\.264 pictures"):
         async with RtspServer(text, SystemClock()):
             pass
+
+
+async def test_a_simulated_camera_is_seen_over_rtsp_with_whatever_befalls_it(
+    clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(camera, "STALL_S", 1.5)
+    clock = SystemClock()
+    async with (
+        SimCamera(looking_at("stage", clip, (640, 272)), clock) as source,
+        RtspServer(source.url, clock) as server,
+        viewing(server.url) as viewer,
+    ):
+        await viewer.until(DeviceState.OK)
+        await viewer.pictures(5)
+        for trouble in ("stalled", "corrupt"):
+            source.trouble(trouble)
+            await viewer.until(DeviceState.FAULT)
+            source.trouble("clear")
+            await viewer.until(DeviceState.OK)
+            await viewer.pictures(5)
