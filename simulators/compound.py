@@ -4,6 +4,7 @@ The agent is given a copy of the file in which only addresses, keys and folders 
 """
 
 import asyncio
+import logging
 import os
 import secrets
 import signal
@@ -27,6 +28,7 @@ from drivers.osdp.config import OsdpBus, SecureChannel
 from drivers.wiegand.config import FormatName, WiegandBus
 from simulators.agent_process import AgentProcess, AgentTrouble
 from simulators.broker import Broker
+from simulators.camera import RtspServer
 from simulators.centre import Centre, Received
 from simulators.clips import fetch_bikes
 from simulators.door import SimDoor
@@ -39,6 +41,8 @@ from simulators.osdp_reader import SimOsdpBus
 from simulators.scenario import ScenarioCard
 from simulators.wiegand_reader import SimWiegandReader
 from simulators.wire import Wire
+
+_log = logging.getLogger(__name__)
 
 DEVICES_OK_S = 30.0
 _LOCK_S = 10.0
@@ -342,7 +346,16 @@ class SimCompound:
         camera = await stack.enter_async_context(SimCamera(looked_at, self._clock))
         self.cameras[config.id] = camera
         table = config.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"password_file"})
-        return table | {"source": camera.url}
+        return table | {"source": await self._address(stack, config, camera)}
+
+    async def _address(self, stack: AsyncExitStack, config: Camera, camera: SimCamera) -> str:
+        """RTSP where the file says so and GStreamer is there, else MJPEG over HTTP."""
+        if config.source.startswith(("rtsp://", "rtsps://")):
+            try:
+                return (await stack.enter_async_context(RtspServer(camera.url, self._clock))).url
+            except (ConfigError, OSError) as err:
+                _log.warning("%s: over HTTP instead of RTSP: %s", config.id, err)
+        return camera.url
 
     def _write_key(self, reader: str, key: bytes) -> Path:
         path = self._folder / f"{reader}.key"
