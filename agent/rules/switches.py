@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from math import inf
 
 from agent.events import Event, JsonValue, Kind
+from agent.rules.doors.access import Denial
 from agent.rules.step import Group, Input, Moment, Order, Step, Verb
 from drivers.base import DeviceId, DeviceState, Output, PointId, PointRef, Status, Switch
-
-NO_DOOR = "no_door"
-"""Why it refuses what only a door can do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,7 @@ class SwitchRule:
                 state, moved = SwitchState(given.verb is Verb.ON, until_s), True
                 events = (Event(Kind.ORDER_DONE, self.id, now.mono_s, facts),)
             else:
-                events = (Event(Kind.ORDER_REFUSED, self.id, now.mono_s, {"reason": NO_DOOR, **facts}),)
+                events = (Event(Kind.ORDER_REFUSED, self.id, now.mono_s, {"reason": Denial.NO_DOOR.value, **facts}),)
         elif isinstance(given, Status):
             moved = given.device == self._device and given.state is DeviceState.OK
         if state.on and state.until_s <= now.mono_s:

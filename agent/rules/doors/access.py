@@ -22,6 +22,7 @@ class Denial(StrEnum):
     NOT_LOCAL = "not_local"
     BAD_TIME = "bad_time"
     NO_SWITCH = "no_switch"  # it is a door
+    NO_DOOR = "no_door"  # it is an output that belongs to none
 
 
 class Verdict(Protocol):

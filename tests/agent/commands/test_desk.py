@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from agent.contract.commands import CommandReply, Verb, Verdict
 from agent.contract.jws import Token
 from agent.events import Event, Kind
 from agent.rules.step import Order
-from drivers.base import Clock, SystemClock
+from drivers.base import Clock, ConfigError, SystemClock
 from simulators.office import Office
 from tests.clock import ManualClock
 
@@ -209,6 +210,24 @@ async def test_a_rule_that_does_not_answer_leaves_the_outcome_unknown(tmp_path: 
     async with desk(tmp_path, rule=lambda _: None) as made:
         answer = await made.ask("a-1")
         assert (answer.outcome, answer.reason) == (Verdict.UNKNOWN, "no_answer")
+
+
+async def test_a_picture_is_taken_for_a_reason_that_stands_in_the_record(tmp_path: Path) -> None:
+    async def picture(camera: str, name: str, reason: str) -> str:
+        if camera != "cam-lane":
+            raise ConfigError(f"{camera} takes no pictures", hint="snapshots = true")
+        assert reason == "alarm/17"
+        return name
+
+    look = {"camera": "cam-lane", "reason": "alarm/17"}
+    async with desk(tmp_path) as made:
+        assert (await made.ask("a-0", Verb.SNAPSHOT, look)).reason == "not_available"
+        made.commands._verbs = Verbs(replace(made.commands._verbs._site, picture=picture), made._clock)
+        assert (await made.ask("a-1", Verb.SNAPSHOT, look)).data == {"snapshot": "a-1"}
+        refused = await made.ask("a-2", Verb.SNAPSHOT, {**look, "camera": "cam-yard"})
+        assert (refused.outcome, refused.reason) == (Verdict.REFUSED, "not_available")
+        asked = [record.facts["args"] for record in made.audit.records() if record.what == "command"]
+        assert look in asked
 
 
 async def test_an_order_that_hangs_holds_up_the_next_no_longer_than_half_a_minute(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -78,6 +79,21 @@ def test_an_order_in_order_is_taken(post: Post) -> None:
     assert order.args == UnlockArgs(door="north-gate", for_s=7)
     assert order.signer.name == "值班台 duty desk"
     assert post.admit(post.order()) is None
+
+
+@pytest.mark.filterwarnings("ignore:EdDSA is deprecated")  # by the name that RFC 9864 gives the same algorithm
+def test_another_library_signs_what_we_take_and_proves_what_we_sign(post: Post) -> None:
+    from joserfc import jws
+    from joserfc.jwk import OKPKey
+
+    raw = post.office.operator.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    theirs = OKPKey.import_key(raw)
+    for alg in ("EdDSA", "Ed25519"):
+        header = {"alg": alg, "kid": theirs.thumbprint(), "typ": "gatehouse-command"}
+        token = jws.serialize_compact(header, Token.parse(post.order()).payload, theirs, algorithms=[alg])
+        assert isinstance(post.read(token.encode()), Order)
+    ours = jws.deserialize_compact(post.order(), theirs, algorithms=["EdDSA"])
+    assert ours.headers()["kid"] == kid_of(post.office.operator.public_key())
 
 
 WRONG: dict[str, tuple[Refusal, Callable[[Post], bytes]]] = {
