@@ -35,6 +35,7 @@ async def examine(path: Path, clock: Clock, ask: Ask | None = None) -> list[Find
         hardware.chips(settings),
         hardware.camera_files(settings),
         files.keys(settings),
+        files.roots(settings),
         files.cards(settings),
         files.model(settings),
         files.storage(settings),

@@ -9,7 +9,10 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+from agent.commands.trust import read_public
+from agent.contract.jws import kid_of
 from agent.credentials import CardList, key_path
+from agent.doctor.chinese import both
 from agent.doctor.findings import Finding, bad, ok, warn
 from agent.settings import OsdpBus, Runtime, Settings
 from agent.snapshot_store import KEY_FILE
@@ -17,6 +20,7 @@ from agent.words import Words
 from drivers.base import ConfigError
 
 _KEYS = Words("keys", "密钥")
+_ROOTS = Words("root key of the centre", "中心根密钥")
 _CARDS = Words("card list", "通行名单")
 _MODEL = Words("detection model", "检测模型")
 _PICTURES = Words("pictures", "抓拍图片")
@@ -38,6 +42,17 @@ def keys(settings: Settings) -> Iterator[Finding]:
     named += [Path(camera.password_file) for camera in settings.cameras if camera.password_file]
     for path in filter(None, named):
         yield secret(path, _KEYS) or ok(_KEYS, f"{path} is well", f"{path} 正常")
+
+
+def roots(settings: Settings) -> Iterator[Finding]:
+    """The public halves that the centre's keys are proven by; without them the agent does not start."""
+    for path in settings.commands.roots:
+        try:
+            kid = kid_of(read_public(path))
+        except ConfigError as err:
+            yield bad(_ROOTS, both(str(err)), both(err.hint))
+        else:
+            yield ok(_ROOTS, f"{path} is {kid}", f"{path} 为 {kid}")
 
 
 def secret(path: Path, area: Words) -> Finding | None:

@@ -10,8 +10,12 @@ from agent.commands.signing import read_private
 from agent.commands.trust import Trust
 from agent.contract.commands import Role
 from agent.contract.jws import kid_of
+from agent.doctor import Level, files
+from agent.settings import load
 from drivers.base import ConfigError
 from tests.clock import ManualClock
+
+SIMULATED = Path(__file__).parents[3] / "config" / "simulated.toml"
 
 
 def gatehouse(*arguments: object) -> int:
@@ -50,6 +54,16 @@ def test_a_key_that_cannot_stand_in_a_set_is_named(
     assert gatehouse("keys", "sign", "--root", root, "--version", 1, "--out", out, "--key", given) == 2
     assert "→" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_the_doctor_names_a_root_that_cannot_be_used(tmp_path: Path) -> None:
+    gatehouse("keys", "new", tmp_path / "root.key", "--plain")
+    roots = (tmp_path / "root.pub", tmp_path / "missing.pub")
+    settings = load(SIMULATED)
+    given = settings.model_copy(update={"commands": settings.commands.model_copy(update={"roots": roots})})
+    good, missing = files.roots(given)
+    assert (good.level, missing.level) == (Level.OK, Level.BAD)
+    assert "missing.pub" in missing.what.zh
 
 
 def test_a_passphrase_guards_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
