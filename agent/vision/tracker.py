@@ -39,7 +39,9 @@ _MOVED = 0.5
 """Displacement, in box heights, that proves a thing alive."""
 _MOVING_SHARE = 0.3
 """Share of a box that motion must cover for a birth, or for a low score to count."""
-_FOLLOW, _STEER, _RESIZE = 0.8, 0.4, 0.4
+_WITHIN = 0.6
+"""A thing that lies so far within another that is followed is a part of it."""
+_FOLLOW, _STEER, _RESIZE = 0.9, 0.4, 0.5
 """How much of what was seen against what was expected moves a box, turns its velocity and changes its size."""
 _COLOUR_KEEP = 0.85
 
@@ -143,6 +145,7 @@ class Tracker:
         convinces = (scores >= self._confident) & whole  # in a part, larger, what stands there looks like anything
         born = convinces | ((scores >= self._birth_score) & moving)
         born[columns] = False
+        born &= _covered(boxes, boxes[columns]) < _WITHIN
         self._bear(boxes[born], labels[born], scores[born], colours[born], mono_s)
         self._planes[mono_s] = plane
         for old_s in list(self._planes)[: -_COAST - 1]:
