@@ -30,7 +30,7 @@ from models.detector import Boxes, Detection, Picture
 
 RECHECK_S: Final = 1.5
 """Below the two seconds for which a zone believes one look."""
-QUIET_S: Final = 2.5
+QUIET_S: Final = 1.5
 """That an empty street is still empty is said this often: whoever asks for a verdict waits for seconds only."""
 RELOOK_S: Final = 30.0
 """What stands still is believed to stand there for this long before the detector is asked again."""
