@@ -291,15 +291,21 @@ class Capture:
 
 
 class Timing:
-    """When pictures were taken, by the stream's own time: the network delays some and bunches others."""
+    """When pictures were taken, by the stream's own time: the network delays some and bunches others.
+
+    A stream without time stamps (many MJPEG cameras) has each picture taken when it comes; FFmpeg gives all of them the
+    same stamp, its smallest number.
+    """
 
     def __init__(self) -> None:
-        self._offset_s = self._came_s = self._taken_s = float("-inf")
+        self._pts_s = self._offset_s = self._came_s = self._taken_s = float("-inf")
 
     def taken_s(self, pts_s: float, now_s: float) -> float:
         """Never later than now, never before the picture before; the smallest delay seen is taken for none."""
-        offset_s = now_s - pts_s
-        if abs(offset_s - self._offset_s) > _JUMP_S:
+        if pts_s < 0:
+            return now_s
+        offset_s, goes_on, self._pts_s = now_s - pts_s, pts_s > self._pts_s, pts_s
+        if not goes_on or abs(offset_s - self._offset_s) > _JUMP_S:
             self._offset_s = offset_s
         else:
             self._offset_s = min(offset_s, self._offset_s + _DRIFT * (now_s - self._came_s))

@@ -232,3 +232,9 @@ def test_pictures_are_timed_by_the_stream_not_by_the_network() -> None:
     assert all(at_s <= 500 + 0.2 * n + delay for n, (at_s, delay) in enumerate(zip(taken, delays, strict=True)))
     assert timing.taken_s(0.0, 510.0) == 510.0, "a stream that begins anew"
     assert Timing().taken_s(0.0, 7.0) == 7.0
+
+
+@pytest.mark.parametrize("stamp", [-(2.0**63) / 1e6 / 25, 0.0])
+def test_pictures_without_time_stamps_are_taken_when_they_come(stamp: float) -> None:
+    timing = Timing()
+    assert [timing.taken_s(stamp, 500 + 0.2 * n) for n in range(20)] == [500 + 0.2 * n for n in range(20)]
