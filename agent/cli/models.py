@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
+from agent.cli.family import family
 from agent.settings import Settings, load
 from agent.settings.models import Storage
 from agent.words import Lang, Words
@@ -16,14 +17,11 @@ _VERIFIED = Words("verified", "校验一致")
 
 def add_arguments(models: argparse.ArgumentParser, default_file: Path, default_lang: Lang) -> None:
     """The subcommands list, fetch, verify and bench."""
-    commands = models.add_subparsers(dest="do", required=True, metavar="list|fetch|verify|bench")
+    subcommand = family(models, "list|fetch|verify|bench", default_lang, default_file)
 
     def command(name: str, act: object, text: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=text, description=text)
-        sub.add_argument("--file", type=Path, default=default_file, help=f"the compound's file; default {default_file}")
+        sub = subcommand(name, act, text)
         sub.add_argument("--folder", type=Path, help="where fetched files are; default: in the storage folder")
-        sub.add_argument("--lang", choices=tuple(Lang), type=Lang, default=default_lang, help="language of the answer")
-        sub.set_defaults(act=act)
         return sub
 
     command("list", _list, "show the models, their licences and whether their files are here")

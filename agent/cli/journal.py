@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from agent.cli.family import family
 from agent.contract import MAX_BATCH_BYTES, MAX_BATCH_READINGS, batch_payload, event_payload
 from agent.events import CATALOGUE, Lane
 from agent.journal.opening import FILE
@@ -36,14 +37,11 @@ _IN_CHINESE = {
 
 def add_arguments(journal: argparse.ArgumentParser, default_file: Path, default_lang: Lang) -> None:
     """The subcommands status, tail, verify and export."""
-    commands = journal.add_subparsers(dest="do", required=True, metavar="status|tail|verify|export")
+    subcommand = family(journal, "status|tail|verify|export", default_lang, default_file)
 
     def command(name: str, act: object, text: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=text, description=text)
-        sub.add_argument("--file", type=Path, default=default_file, help=f"the compound's file; default {default_file}")
+        sub = subcommand(name, act, text)
         sub.add_argument("--journal", type=Path, help="a journal or its folder, on a copied card; else the compound's")
-        sub.add_argument("--lang", choices=tuple(Lang), type=Lang, default=default_lang, help="language of the answer")
-        sub.set_defaults(act=act)
         return sub
 
     command("status", _status, "how much is kept, and how much waits for the centre")

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from agent.audit import AUDIT_FILE, AuditLog
+from agent.cli.family import family
 from agent.settings import load
 from agent.words import Lang, Words
 from drivers.base import SystemClock
@@ -12,16 +13,13 @@ from drivers.base import SystemClock
 
 def add_arguments(audit: argparse.ArgumentParser, default_file: Path, default_lang: Lang) -> None:
     """The subcommands verify and show."""
-    commands = audit.add_subparsers(dest="do", required=True, metavar="verify|show")
+    command = family(audit, "verify|show", default_lang, default_file)
     for name, act, text in (
         ("verify", _verify, "prove that no record is missing or changed; exits 1 where one is"),
         ("show", _show, "show the records, the oldest first"),
     ):
-        sub = commands.add_parser(name, help=text, description=text)
-        sub.add_argument("--file", type=Path, default=default_file, help=f"the compound's file; default {default_file}")
+        sub = command(name, act, text)
         sub.add_argument("--log", type=Path, help="a copy of audit.log instead")
-        sub.add_argument("--lang", choices=tuple(Lang), type=Lang, default=default_lang)
-        sub.set_defaults(act=act)
         if name == "show":
             sub.add_argument("--last", type=int, default=0, metavar="N", help="only the last N")
 

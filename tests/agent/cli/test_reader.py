@@ -9,13 +9,13 @@ import pytest
 import tomli_w
 
 from agent.cli import main
-from agent.keying import install_key
+from agent.cli.reader import install_key
 from agent.words import Lang
 from drivers.base import SystemClock
 from simulators.osdp_reader import SimOsdpBus
 from simulators.wire import Wire
 
-SIMULATED = Path(__file__).parents[2] / "config" / "simulated.toml"
+SIMULATED = Path(__file__).parents[3] / "config" / "simulated.toml"
 BUS, NORTH, SOUTH = "osdp-1", "reader-north", "reader-south"
 
 

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from agent.audit import AUDIT_FILE, AuditLog
+from agent.cli.family import family
 from agent.pictures import store_of
 from agent.settings import Settings, load
 from agent.timekeeper import boot_id
@@ -14,14 +15,7 @@ from drivers.base import ConfigError, SystemClock
 
 def add_arguments(snapshots: argparse.ArgumentParser, default_file: Path, default_lang: Lang) -> None:
     """The subcommands list and show."""
-    commands = snapshots.add_subparsers(dest="do", required=True, metavar="list|show")
-
-    def command(name: str, act: object, text: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=text, description=text)
-        sub.add_argument("--file", type=Path, default=default_file, help=f"the compound's file; default {default_file}")
-        sub.add_argument("--lang", choices=tuple(Lang), type=Lang, default=default_lang, help="language of the answer")
-        sub.set_defaults(act=act)
-        return sub
+    command = family(snapshots, "list|show", default_lang, default_file)
 
     command("list", _list, "show which pictures are kept, of which camera, and how long")
     show = command("show", _show, "open a picture into a file; who looked and why is recorded")

@@ -16,15 +16,15 @@ from drivers.base import ConfigError, GatehouseError, SystemClock
 
 DEFAULT_FILE = Path("/etc/gatehouse/compound.toml")
 _FAMILIES = {
-    "card": ("the local card list: list, add, remove, import", "agent.card_commands"),
-    "journal": ("the event journal: status, tail, verify, export", "agent.journal_commands"),
-    "models": ("the detection models: list, fetch, verify, bench", "agent.model_commands"),
-    "snapshots": ("pictures of alarms that are kept here: list, show", "agent.snapshot_commands"),
-    "audit": ("the record of who did what: verify, show", "agent.audit_commands"),
-    "command": ("sign an order, send it to a gateway and wait for the answer", "agent.order_commands"),
-    "keys": ("root keys and key sets: new, sign, show", "agent.key_commands"),
+    "card": "the local card list: list, add, remove, import",
+    "journal": "the event journal: status, tail, verify, export",
+    "models": "the detection models: list, fetch, verify, bench",
+    "snapshots": "pictures of alarms that are kept here: list, show",
+    "audit": "the record of who did what: verify, show",
+    "command": "sign an order, send it to a gateway and wait for the answer",
+    "keys": "root keys and key sets: new, sign, show",
 }
-"""Commands with subcommands of their own, each in its module."""
+"""Commands with subcommands of their own, each in the module of its name."""
 _SIMULATORS = ("simulate", "demo", "fleet", "centre")
 
 
@@ -66,10 +66,10 @@ def _parser(first: str) -> argparse.ArgumentParser:
     command("status", _status, "say what the running agent sees and does")
     command("doctor", _doctor, "say what works on this machine, what does not, and the cure")
     command("safe-outputs", _safe_outputs, "put every output into its safe state (the service calls it after a crash)")
-    for name, (text, module) in _FAMILIES.items():
+    for name, text in _FAMILIES.items():
         family = commands.add_parser(name, help=text)
         if first == name:  # the running agent has no use for it
-            import_module(module).add_arguments(family, DEFAULT_FILE, language(os.environ))
+            import_module(f"agent.cli.{name}").add_arguments(family, DEFAULT_FILE, language(os.environ))
     reader = commands.add_parser("reader", help="find OSDP readers and give them keys, with the service stopped")
     reader.add_argument("do", choices=("scan", "install", "rotate"))
     reader.add_argument("file", type=Path)
@@ -155,7 +155,7 @@ def _safe_outputs(options: argparse.Namespace) -> int:
 
 
 def _reader(options: argparse.Namespace) -> int:
-    from agent.keying import install_key, rotate_key, scan_bus
+    from agent.cli.reader import install_key, rotate_key, scan_bus
 
     clock = SystemClock()
     if options.do == "scan":
@@ -164,7 +164,3 @@ def _reader(options: argparse.Namespace) -> int:
         return rotate_key(options.file, options.name, clock, options.lang)
     limit_s = 60 * min(10.0, max(0.1, options.minutes))
     return install_key(options.file, options.name, clock, options.lang, limit_s=limit_s, confirmed=options.yes)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

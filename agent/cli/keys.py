@@ -9,24 +9,19 @@ from pathlib import Path
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic import ValidationError
 
+from agent.cli.command import private_key
+from agent.cli.family import family
 from agent.commands.signing import key_set, new_key, public_path
 from agent.commands.trust import read_public
 from agent.contract.commands import Key, KeySet, Role
 from agent.contract.jws import FlawError, Token, Typ, decode, kid_of, x_of
-from agent.order_commands import private_key
 from agent.words import Lang, Words
 from drivers.base import ConfigError
 
 
 def add_arguments(keys: argparse.ArgumentParser, _: Path, default_lang: Lang) -> None:
     """The subcommands new, sign and show."""
-    commands = keys.add_subparsers(dest="do", required=True, metavar="new|sign|show")
-
-    def command(name: str, act: object, text: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=text, description=text)
-        sub.add_argument("--lang", choices=tuple(Lang), type=Lang, default=default_lang)
-        sub.set_defaults(act=act)
-        return sub
+    command = family(keys, "new|sign|show", default_lang, None)
 
     new = command("new", _new, "make a key: FILE, and its public half as FILE with the ending .pub")
     new.add_argument("file", type=Path)

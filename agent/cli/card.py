@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from agent.cli.family import family
 from agent.credentials import Applied, CardList, Credential, add_card, add_entries, card_digest, remove_card
 from agent.credentials.importing import House, Import, moment_of, read_cards
 from agent.credentials.numbers import Form, card_of
@@ -20,14 +21,7 @@ IN_FORCE = Words("in force at the running agent within seconds", "运行中的�
 
 def add_arguments(card: argparse.ArgumentParser, default_file: Path, default_lang: Lang) -> None:
     """The subcommands list, add, remove and import."""
-    commands = card.add_subparsers(dest="do", required=True, metavar="list|add|remove|import")
-
-    def command(name: str, act: object, text: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=text, description=text)
-        sub.add_argument("--file", type=Path, default=default_file, help=f"the compound's file; default {default_file}")
-        sub.add_argument("--lang", choices=tuple(Lang), type=Lang, default=default_lang, help="language of the answer")
-        sub.set_defaults(act=act)
-        return sub
+    command = family(card, "list|add|remove|import", default_lang, default_file)
 
     def number(sub: argparse.ArgumentParser) -> None:
         sub.add_argument("--bits", type=int, default=26, help="length of a card: 26 (default), 34, 37, or what it has")
