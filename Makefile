@@ -1,6 +1,8 @@
 # Each target installs what it needs into .venv by itself. Needs make and Python 3.11 or later with its venv module.
 PYTHON ?= python3
 VENV := .venv
+# Tests at a time: most of them wait for real wires, brokers and disks.
+JOBS ?= 2
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 CODE := agent drivers models simulators tests
@@ -24,7 +26,7 @@ demo: $(VENV)/.simulate
 
 test: $(VENV)/.dev wheel $(VENV)/js/.installed
 	@$(BIN)/python -m simulators.clips
-	@$(BIN)/python -m pytest -q $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal $(ARGS)
 
 check: $(VENV)/.dev
 	@$(BIN)/ruff check .
