@@ -228,10 +228,14 @@ class SimCompound:
     async def waiting(self) -> int:
         """Entries in the agent's journal that the centre has not confirmed, and what a disk that refuses holds up.
 
-        Readings that wait for a commit they share are not yet entries: there are always some.
+        Readings that wait for a commit they share are not yet entries: there are always some. A journal that is being
+        opened waits for that, whatever it holds.
         """
         found = await self.snapshot()
-        held_up = 0 if found["journal"]["state"] == "ok" else found["journal"]["pending"]
+        journal = found["journal"]
+        if not journal["epoch"]:
+            return int(journal["pending"]) + 1
+        held_up = 0 if journal["state"] == "ok" else journal["pending"]
         return int(held_up + sum(lane["waiting"] for lane in found["lanes"].values()))
 
     async def vision_pid(self) -> int:
