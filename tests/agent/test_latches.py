@@ -1,6 +1,7 @@
 """Fire releases and lockdowns are on the disk soon after they are decided, and nothing waits for it."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,6 +25,8 @@ async def running(latches: Latches) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.wait([task])
+        for writer in [thread for thread in threading.enumerate() if thread.name == "latches"]:
+            writer.join()  # what it wrote is seen before it ends
 
 
 async def kept(path: Path, door: str, wanted: Standing) -> None:
