@@ -40,8 +40,8 @@ class Report:
     def _phases(self, phases: Sequence[Phase]) -> None:
         table = Table(title=self._say(Words("What the city went through", "全城过程")))
         for words in (
-            Words("phase", "阶段"), Words("s", "秒"), Words("entries/s", "条目/秒"), Words("alarms", "报警"),
-            Words("alarm p50", "报警 p50"), Words("p99", "p99"), Words("p99 from raising", "自发生起 p99"),
+            Words("phase", "阶段"), Words("s", "秒"), Words("ent./s", "条目/秒"), Words("alarms", "报警"),
+            Words("p50", "p50"), Words("p99", "p99"), Words("felt p99", "自发生起 p99"),
             Words("broker", "代理"), Words("gateways", "网关"), Words("centre", "中心"),
         ):  # fmt: skip
             table.add_column(self._say(words), justify="right")
@@ -54,9 +54,9 @@ class Report:
             )  # fmt: skip
         self._console.print(table)
         self._console.print(self._say(Words(
-            "alarm: from raising, or from its gateway's link where that came later, to the centre; "
-            "broker, gateways, centre: of one core",
-            "报警时延:自发生(或其网关恢复连接)起至中心;代理、网关、中心:占一个核心的比例",
+            "p50, p99: alarms, from raising, or from their gateway's link where that came later, to the centre; "
+            "felt: from raising; broker, gateways, centre: of one core",
+            "p50、p99:报警自发生(或其网关恢复连接)起至中心;代理、网关、中心:占一个核心的比例",
         )))  # fmt: skip
 
     def _books(self, fleet: Fleet, ledger: Ledger, storm: Storm, stormy: Phase) -> bool:
