@@ -126,7 +126,6 @@ class Kind(StrEnum):
     RECEIPT_FORGED = "receipt.forged"
     EPOCH_STARTED = "epoch.started"
     ENTRIES_DROPPED = "entries.dropped"
-    ENTRIES_REFUSED = "entries.refused"
     AGENT_STARTED = "agent.started"
     AGENT_STOPPED = "agent.stopped"
     CREDENTIALS_CHANGED = "credentials.changed"
@@ -277,7 +276,6 @@ CATALOGUE: Mapping[Kind, KindInfo] = {
     Kind.RECEIPT_FORGED: KindInfo(Lane.FAULT, Severity.CRITICAL, "Receipt that nobody vouches for", "来源不可信的回执"),
     Kind.EPOCH_STARTED: KindInfo(Lane.LEDGER, Severity.INFO, "Journal begun", "事件日志新纪元"),
     Kind.ENTRIES_DROPPED: KindInfo(Lane.LEDGER, Severity.MAJOR, "Entries dropped for room", "空间不足,事件被丢弃"),
-    Kind.ENTRIES_REFUSED: KindInfo(Lane.LEDGER, Severity.CRITICAL, "Events refused, disk full", "存储已满,拒收事件"),
     Kind.AGENT_STARTED: KindInfo(Lane.LEDGER, Severity.INFO, "Gateway started", "网关启动"),
     Kind.AGENT_STOPPED: KindInfo(Lane.LEDGER, Severity.INFO, "Gateway stopped", "网关停止"),
     Kind.CREDENTIALS_CHANGED: KindInfo(Lane.LEDGER, Severity.INFO, "Card list changed", "通行名单已更新"),

@@ -57,12 +57,25 @@ class Scene(Protocol):
         ...
 
 
+_CLIP_FPS: Final = 25
+_SHOTS: Final = ((range(105, 137), 4), (range(138, 183), 2))
+"""Frames of the clip, a cyclist who waits and cars that pass, and how often each is played, to and fro: for some
+seconds, so that a detector sees them that looks but once a second.
+"""
+
+
 class Film:
-    """A clip at rest on its last picture until it is told to play once."""
+    """A clip at rest on its last picture until it is told to play its shots once."""
 
     def __init__(self, clip: Path, fps: float) -> None:
-        self._frames = [encoded(picture) for picture in _at_rate(clip, fps)]
-        self._rest = _decoded(self._frames[-1])
+        frames = [encoded(picture) for picture in _pictures(clip)]
+        step = max(1, round(_CLIP_FPS / fps))
+        self._frames: list[bytes] = []
+        for shot, times in _SHOTS:
+            there = frames[shot.start : shot.stop : step]
+            for turn in range(times):
+                self._frames += reversed(there) if turn % 2 else there
+        self._rest = _decoded(frames[-1])
         self._noise = Noise(*self._rest.shape[:2])
         self._playing: Iterator[bytes] = iter(())
 
@@ -158,7 +171,7 @@ def _place(walker: Walker, shown: int) -> Point:
 
 def _cut(clip: Path, outline: _Outline) -> tuple[Picture, Picture]:
     """The figure's picture, and how much of each pixel is it: (height, width) uint8."""
-    frame = next(itertools.islice(_pictures(clip), outline.frame, None))[1]
+    frame = next(itertools.islice(_pictures(clip), outline.frame, None))
     corners = np.array(outline.corners, np.int32)
     mask = np.zeros(frame.shape[:2], np.uint8)
     cv2.fillPoly(mask, [corners], (255.0,))
@@ -200,26 +213,13 @@ def _yard(width: int, height: int) -> Picture:
     return picture
 
 
-def _pictures(clip: Path) -> Iterator[tuple[float, Picture]]:
-    """Seconds into the clip, and the picture."""
+def _pictures(clip: Path) -> Iterator[Picture]:
     capture = cv2.VideoCapture(str(clip))
-    rate = capture.get(cv2.CAP_PROP_FPS) or 25.0
     try:
-        for number in itertools.count():
-            good, picture = capture.read()
-            if not good:
-                return
-            yield number / rate, np.asarray(picture, np.uint8)
+        while (read := capture.read())[0]:
+            yield np.asarray(read[1], np.uint8)
     finally:
         capture.release()
-
-
-def _at_rate(clip: Path, fps: float) -> Iterator[Picture]:
-    due_s = 0.0
-    for at_s, picture in _pictures(clip):
-        if at_s >= due_s:
-            yield picture
-            due_s += 1 / fps
 
 
 def encoded(picture: Picture) -> bytes:

@@ -33,6 +33,10 @@ class _RaisesOnBadFormat(logging.Handler):
         record.getMessage()
 
 
+logging.getLogger("pymodbus.logging").setLevel(logging.INFO)
+"""A failure prints the log: the simulated sensors' every byte would bury ours."""
+
+
 @pytest.fixture(autouse=True)
 def _log_calls_are_well_formed() -> Iterator[None]:
     handler = _RaisesOnBadFormat()
