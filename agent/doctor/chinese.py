@@ -153,6 +153,14 @@ _SENTENCES = {
     "the stream cannot be decoded ({})": "视频流无法解码（{}）",
     "the pictures are black": "画面全黑",
     "the pictures are {}, not of the shape {}": "画面为 {}，与设置的 {} 宽高比不同",
+    "kept out for {} min: the vision process dies of it": "暂停接入 {} 分钟：图像分析进程因其反复崩溃",
+    "left out for a trial: the vision process keeps dying": "试验性停用：图像分析进程反复崩溃",
+    "check its stream and its firmware; the other cameras are watched meanwhile": (
+        "请检查其视频流与固件；其余摄像机照常分析"
+    ),
+    "which camera does it shows within minutes; the others are watched meanwhile": (
+        "几分钟内即可查明是哪台摄像机；其余摄像机照常分析"
+    ),
     "the vision process takes {} MB of memory": "图像分析进程占用内存 {} MB",
     "correct the user name in the source or the password in the password file": (
         "请更正 source 中的用户名或密码文件中的密码"

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from agent.observations import Observation, View
 from agent.settings import Camera, Settings
 from agent.vision.rates import Rates
+from agent.vision.suspicion import Suspicion
 from agent.vision.wire import (
     Failed,
     NoSnapshot,
@@ -36,6 +37,11 @@ _TERM_S = 0.5
 _CHUNK = 65536
 SNAPSHOT_S = 8.0
 """A picture that takes longer is given up: an inference and a face model that is loaded first, on a busy Pi."""
+
+_ON_TRIAL = (
+    "left out for a trial: the vision process keeps dying",
+    "which camera does it shows within minutes; the others are watched meanwhile",
+)
 
 Observe: TypeAlias = Callable[[Observation | View], None]
 _Asked: TypeAlias = tuple[SnapshotWanted, "asyncio.Future[Snapshot]"]
@@ -61,6 +67,10 @@ class VisionClient:
         self._asked: dict[int, _Asked] = {}
         self._numbers = itertools.count(1)
         self._rates = Rates()
+        self._suspicion = Suspicion([DeviceId(camera.id) for camera in settings.cameras])
+        self._left_out: frozenset[DeviceId] = frozenset()
+        self._opened = False
+        """Whether this life has said anything of a camera: before that no camera can have ended it."""
         self.stats: Stats | None = None
         self.pid: int | None = None
 
@@ -74,9 +84,13 @@ class VisionClient:
         backoff = Backoff(first_s=0.5, ceiling_s=30.0)
         self._say_of_all(DeviceState.STARTING)
         while True:
+            self._opened, self._left_out = False, self._suspicion.begin(self._clock.mono_s())
             try:
                 await self._session(backoff)
+                continue
             except (LinkError, FrameError) as err:
+                if self._opened:
+                    self._suspicion.died(self._clock.mono_s())
                 self._say_of_all(DeviceState.FAULT, err.reason, err.hint)
             except OSError as err:
                 reason = f"the vision process cannot be started: {err.strerror or err}"
@@ -100,7 +114,7 @@ class VisionClient:
             del self._asked[wanted.number]
 
     async def _session(self, backoff: Backoff) -> None:
-        """One life of the child. Raises: LinkError, FrameError or OSError when it is over."""
+        """One life of the child, until a camera is to come back. Raises: LinkError, FrameError or OSError."""
         connected: asyncio.Future[_Connection] = asyncio.get_running_loop().create_future()
         async with contextlib.AsyncExitStack() as stack:
             server = await self._listen(connected)
@@ -118,7 +132,9 @@ class VisionClient:
             writer.write(encode(self._worker_config()))
             self._writer = writer
             stack.callback(self._give_up_asking)
-            await self._listen_to(reader, backoff)
+            self._say_who_is_left_out()
+            if await self._listen_to(reader, backoff):
+                return
             # The stream has ended; a child that is ending by itself gets time to say how.
             with contextlib.suppress(TimeoutError):
                 async with self._clock.timeout(_TERM_S):
@@ -154,8 +170,11 @@ class VisionClient:
             raise LinkError("vision", f"the vision process {_how(child.returncode)}", hint="see the log")
         return connected.result()
 
-    async def _listen_to(self, reader: asyncio.StreamReader, backoff: Backoff) -> None:
-        """Until the stream ends. Raises: FrameError for nonsense, LinkError when the worker cannot work."""
+    async def _listen_to(self, reader: asyncio.StreamReader, backoff: Backoff) -> bool:
+        """Until the stream ends, or True: the child is to be ended, for a camera to come back.
+
+        Raises: FrameError for nonsense, LinkError when the worker cannot work.
+        """
         buffer = bytearray()
         while chunk := await _read(reader):
             buffer += chunk
@@ -171,13 +190,19 @@ class VisionClient:
                     backoff.reset()
                 elif isinstance(message, Status):
                     self._demand_ours(message.device)
+                    self._opened = True
                     self._say(message)
                 elif isinstance(message, Stats):
                     self._account(message)
+                    if self._suspicion.lives(now_s := self._clock.mono_s()):
+                        self._say_who_is_left_out()
+                    if self._suspicion.over(now_s):
+                        return True
                 elif isinstance(message, Snapshot | NoSnapshot):
                     self._answered(message)
                 elif message is not None:
                     raise FrameError("vision", "the vision process says what only the main process may say")
+        return False
 
     def _answered(self, message: Snapshot | NoSnapshot) -> None:
         """Raises: FrameError when it is no answer to what was asked."""
@@ -212,7 +237,7 @@ class VisionClient:
 
     def _worker_config(self) -> WorkerConfig:
         return WorkerConfig(
-            cameras=tuple(_watched(camera) for camera in self._cameras),
+            cameras=tuple(_watched(camera) for camera in self._cameras if camera.id not in self._left_out),
             model=self._config.chosen,
             models=str(self._models),
             runtime=self._config.runtime.value,
@@ -237,6 +262,16 @@ class VisionClient:
     def _say_of_all(self, state: DeviceState, reason: str = "", hint: str = "") -> None:
         for camera in self._cameras:
             self._say(Status(DeviceId(camera.id), state, self._clock.mono_s(), reason, hint))
+
+    def _say_who_is_left_out(self) -> None:
+        now_s = self._clock.mono_s()
+        for camera in self._left_out:
+            back_s = self._suspicion.back_s(camera)
+            reason, hint = _ON_TRIAL
+            if back_s is not None:
+                reason = f"kept out for {(back_s - now_s) / 60:.0f} min: the vision process dies of it"
+                hint = "check its stream and its firmware; the other cameras are watched meanwhile"
+            self._say(Status(camera, DeviceState.FAULT, now_s, reason, hint))
 
     def _say(self, status: Status) -> None:
         if self._said.get(status.device) != (status.state, status.reason):
