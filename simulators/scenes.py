@@ -58,7 +58,7 @@ class Scene(Protocol):
 
 
 _CLIP_FPS: Final = 25
-_SHOTS: Final = ((range(105, 137), 4), (range(138, 183), 2))
+_SHOTS: Final = ((range(105, 137), 3), (range(138, 183), 2))
 """Frames of the clip, a cyclist who waits and cars that pass, and how often each is played, to and fro: for some
 seconds, so that a detector sees them that looks but once a second.
 """

@@ -13,8 +13,8 @@ from tests.bench.backlog import BACKLOG
 from tests.bench.gateway import CLOCK, READING
 from tests.bench.processes import cpu_s
 
-CAMERAS = 3
-"""Enough pictures a second for an inference at any moment."""
+CAMERAS = 6
+"""More pictures a second than one core can look at."""
 READINGS = 8 * BACKLOG
 """So many that the backlog of 50,000 drains for as long as cards are presented."""
 LINE_BYTES_PER_S = 300_000
