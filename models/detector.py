@@ -67,6 +67,8 @@ class Detector:
         # A van that is found as car and as truck is one vehicle.
         self._groups = np.array([self._names.index(name) for name in self._names], np.intp)
         self._nms_iou = spec.nms_iou
+        # Kept from look to look: a megabyte that is new each time costs more than what is written into it.
+        self._input = np.empty((1, self.height, self.width, 3), self._table.dtype)
         self._decoder = decoder_of(spec, self.height, self.width, classes)
         _demand_shapes(card, folder / card.file, self._decoder.shapes, self._network.shapes)
         self.confident = card.confident
@@ -77,7 +79,8 @@ class Detector:
         canvas, scale = letterbox(picture, self.height, self.width)
         if self._rgb:
             canvas = cv2.cvtColor(canvas, cv2.COLOR_BGR2RGB)  # type: ignore[assignment]  # OpenCV's stubs widen it
-        found = self._decoder.decode(self._network.run(normalise(canvas, self._table)[np.newaxis]), min_score)
+        normalise(canvas, self._table, self._input[0])
+        found = self._decoder.decode(self._network.run(self._input), min_score)
         height, width = picture.shape[:2]
         boxes = np.clip(found.boxes / scale, 0, np.array([width, height, width, height], np.float32))
         kept = suppress(boxes, found.scores, self._groups[found.places], self._nms_iou)
@@ -111,9 +114,9 @@ def normalise_table(mean: Iterable[float], scale: Iterable[float]) -> npt.NDArra
     return np.asarray(table[np.newaxis], np.float32)
 
 
-def normalise(picture: Picture, table: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def normalise(picture: Picture, table: npt.NDArray[Any], into: npt.NDArray[Any]) -> None:
     """A table look-up, twenty times as cheap as the arithmetic."""
-    return cv2.LUT(picture, table)
+    cv2.LUT(picture, table, dst=into)
 
 
 def _demand_shapes(card: Card, path: Path, wanted: Sequence[Shape], found: Sequence[Shape]) -> None:

@@ -33,9 +33,7 @@ class Decoder(Protocol):
         ...
 
 
-def best_of(scores: Scores, classes: npt.NDArray[np.int_], min_score: float) -> tuple[npt.NDArray[np.intp], ...]:
-    """For `(n, all classes)`: the rows whose best wanted class reaches `min_score`, and the place of that class."""
-    wanted = scores[:, classes]
-    places = wanted.argmax(axis=1)
-    rows = np.flatnonzero(wanted[np.arange(len(places)), places] >= min_score)
-    return rows, places[rows]
+def best_of(scores: Scores, min_score: float) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """For `(n, wanted classes)`: the rows whose best class reaches `min_score`, and the place of that class."""
+    rows = np.flatnonzero(scores.max(axis=1) >= min_score)
+    return rows, scores[rows].argmax(axis=1)

@@ -22,11 +22,12 @@ class SsdAnchorsDecoder:
         return [(1, len(self._anchors), 4), (1, len(self._anchors), self._spec.classes)]
 
     def decode(self, outputs: Outputs, min_score: float) -> Found:
-        rows, places = best_of(logits := outputs[1][0], self._classes, _logit(min_score))
+        logits = outputs[1][0][:, self._classes]
+        rows, places = best_of(logits, _logit(min_score))
         y, x, height, width = (outputs[0][0][rows] / np.array(self._spec.coder, np.float32)).T
         centre_x, centre_y, wide, high = self._anchors[rows].T
         boxes = around(x * wide + centre_x, y * high + centre_y, np.exp(width) * wide, np.exp(height) * high)
-        return Found(boxes, sigmoid(logits[rows, self._classes[places]]), places)
+        return Found(boxes, sigmoid(logits[rows, places]), places)
 
 
 def anchors(spec: SsdAnchors, height: int, width: int) -> Boxes:

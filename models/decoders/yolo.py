@@ -23,7 +23,7 @@ class YoloDecoder:
 
     def decode(self, outputs: Outputs, min_score: float) -> Found:
         rows = outputs[0][0].T if self._spec.layout == "v8" else outputs[0][0]
-        scores = rows[:, 4:] if self._spec.layout == "v8" else rows[:, 5:] * rows[:, 4:5]
-        kept, places = best_of(scores, self._classes, min_score)
+        scores = rows[:, 4 + self._classes] if self._spec.layout == "v8" else rows[:, 5 + self._classes] * rows[:, 4:5]
+        kept, places = best_of(scores, min_score)
         x, y, width, height = (rows[kept, :4] * self._unit).T
-        return Found(around(x, y, width, height), scores[kept, self._classes[places]], places)
+        return Found(around(x, y, width, height), scores[kept, places], places)
