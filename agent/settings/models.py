@@ -260,7 +260,7 @@ class Commands(Confined):
 class Handling(Confined):
     """An alarm whose handling state (事件处置) the centre has not sent is told again."""
 
-    remind_after_s: Annotated[float, Field(ge=0, le=86400)] = 0.0
+    remind_after_s: Annotated[float, Field(ge=0, le=86400)] = 300.0
     """Told again when nobody has acknowledged it for so long; 0: never."""
     remind_times: Annotated[int, Field(ge=1, le=20)] = 3
     output: str | None = None
