@@ -25,6 +25,7 @@ from agent.contract import MAX_MESSAGE_BYTES
 from agent.contract.commands import UNPROVEN, CommandReply, Refusal, Verb, Verdict
 from agent.contract.jws import Token
 from agent.contract.messages import EncryptionKey
+from agent.contract.text import dumps
 from agent.events import Event, JsonValue, Kind
 from agent.supervisor import Boundary
 from drivers.base import Clock, ConfigError
@@ -35,8 +36,11 @@ WAITING: Final = 64
 STORAGE_S: Final = 5.0
 CARRY_OUT_S: Final = 30.0
 """Orders wait for one another; one that hangs holds up the next no longer than this."""
+TOLD_BYTES: Final = 1000
+"""Of a list in the audit log; a record there is never longer than 4 kB."""
 TOLD_A_MINUTE: Final = 30
-"""So many refusals are recorded one by one; those beyond are counted, and told together."""
+TOLD_AN_HOUR: Final = 120
+"""So many refusals are recorded one by one; those beyond are counted, and told together: 1.3 MB a day at the most."""
 
 T = TypeVar("T")
 
@@ -149,12 +153,16 @@ class Commands:
                 self._on_turn()
 
     async def _serve(self, waiting: frozenset[str]) -> None:
-        await self._settle(waiting)
+        """A bug that one order meets costs that order; doors and the next order do not suffer."""
+        boundary = Boundary("commands", lambda problem: _log.error("an order is not answered: %s", problem))
+        with boundary:
+            await self._settle(waiting)
         while True:
             await self._news.wait()
             self._news.clear()
             while self._waiting:
-                await self._take(*self._waiting.popleft())
+                with boundary:
+                    await self._take(*self._waiting.popleft())
 
     async def _take(self, verb: str, payload: bytes, retained: bool) -> None:
         reading: Reading = Refused(Refusal.MALFORMED, "the order cannot be read")
@@ -249,13 +257,13 @@ class Commands:
             facts["verb"] = refused.verb.value
         if refused.id:
             facts["id"] = refused.id
-        _log.warning("an order is refused: %s", refused.message)
         if refused.id and refused.verb is not None:
             result = Result(Verdict.REFUSED, refused.refusal.value, refused.message)
             self._reply(refused.id, self._answer(refused.id, refused.verb, result))
         passed_over = self._refusals.count()
         if passed_over is None:
             return
+        _log.warning("an order is refused: %s", refused.message)
         if passed_over:
             facts["others"] = passed_over
         digest = hashlib.sha256(payload).hexdigest()
@@ -291,19 +299,19 @@ class _Refusals:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._since_s = clock.mono_s()
-        self._told = 0
+        self._told_s: deque[float] = deque()
+        """When, within the last hour."""
         self._passed_over = 0
 
     def count(self) -> int | None:
         """None when this one is to be passed over; otherwise how many were before it."""
-        now = self._clock.mono_s()
-        if now - self._since_s >= 60.0:
-            self._since_s, self._told = now, 0
-        if self._told >= TOLD_A_MINUTE:
+        now, told_s = self._clock.mono_s(), self._told_s
+        while told_s and told_s[0] <= now - 3600.0:
+            told_s.popleft()
+        if len(told_s) >= TOLD_AN_HOUR or sum(at_s > now - 60.0 for at_s in told_s) >= TOLD_A_MINUTE:
             self._passed_over += 1
             return None
-        self._told += 1
+        told_s.append(now)
         passed_over, self._passed_over = self._passed_over, 0
         return passed_over
 
@@ -333,7 +341,7 @@ def _told(order: Order) -> Mapping[str, JsonValue]:
     for name, value in order.command.args.items():
         if isinstance(value, str) and len(value) > 200:
             told[name] = f"sha256:{hashlib.sha256(value.encode()).hexdigest()}"
-        elif isinstance(value, list) and len(value) > 20:
+        elif isinstance(value, list) and len(dumps(value)) > TOLD_BYTES:
             told[name] = f"{len(value)} entries"
         else:
             told[name] = value

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from agent.audit import AuditError, AuditLog
-from agent.commands.desk import STORAGE_S, TOLD_A_MINUTE, WAITING, Commands
+from agent.commands.desk import STORAGE_S, TOLD_A_MINUTE, TOLD_AN_HOUR, WAITING, Commands
+from agent.commands.gate import Gate
 from agent.commands.inbox import FILE, Inbox
 from agent.commands.trust import Trust
 from agent.commands.verbs import Site, Verbs
@@ -262,6 +263,45 @@ async def test_a_flood_of_forgeries_fills_no_disk_and_drowns_no_order(tmp_path: 
         await drained(made)
         assert (await made.ask("a-1")).outcome is Verdict.DONE
         assert made.records().count(("command.refused", "forged")) == TOLD_A_MINUTE
+
+
+async def test_forgeries_that_go_on_for_hours_fill_no_disk_either(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = ManualClock()
+    async with desk(tmp_path, clock=clock) as made:
+        forged = made.sign("f")[:-4] + b"AAAA"
+        for _ in range(TOLD_AN_HOUR // TOLD_A_MINUTE + 2):
+            for _ in range(WAITING):
+                made.give("unlock", forged)
+            await drained(made)
+            await clock.advance(60.0)
+        assert (await made.ask("a-1")).outcome is Verdict.DONE
+        assert made.records().count(("command.refused", "forged")) == TOLD_AN_HOUR
+        assert caplog.text.count("an order is refused") == TOLD_AN_HOUR
+
+
+async def test_the_longest_order_that_may_be_given_finds_room_in_the_record(tmp_path: Path) -> None:
+    async with desk(tmp_path) as made:
+        doors = [chr(1) * 39 + chr(48 + n) for n in range(20)]
+        refused = await made.ask("a-1", Verb.LOCKDOWN, {"on": True, "doors": doors})
+        assert (refused.outcome, refused.reason) == (Verdict.REFUSED, "unknown_target")
+        assert ("command.ended", "unknown_target") in made.records()
+
+
+async def test_a_bug_that_one_order_meets_costs_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with desk(tmp_path) as made:
+        with monkeypatch.context() as patch:
+            patch.setattr(Gate, "admit", lambda *_: 1 // 0)
+            made.give("unlock", made.sign("a-1"))
+            await drained(made)
+            async with asyncio.timeout(30):
+                while "an order is not answered" not in caplog.text:
+                    await SystemClock().sleep(0.01)
+        assert made.moved == []
+        assert (await made.ask("a-2")).outcome is Verdict.DONE
 
 
 async def test_a_table_that_is_no_database_is_kept_aside_and_begun_anew(tmp_path: Path) -> None:
