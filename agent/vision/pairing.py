@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.boxes import shared
 from models.detector import Boxes, Detection, Picture
 
 Colours = npt.NDArray[np.float32]
@@ -44,21 +45,22 @@ def colours_of(picture: Picture, seen: Sequence[Detection]) -> Colours:
 
 def likeness(expected: Boxes, kept: Colours, boxes: Boxes, colours: Colours, gone_s: Floats) -> Floats:
     """(n, m) of n things, where they are expected after they were not seen for `gone_s`, with m detections."""
-    one, other = expected[:, np.newaxis], boxes[np.newaxis]
-    shared = np.minimum(one[..., 2:], other[..., 2:]) - np.maximum(one[..., :2], other[..., :2])
-    np.maximum(shared, 0, out=shared)
-    both = shared[..., 0] * shared[..., 1]
-    sides = expected[:, 2:] - expected[:, :2], boxes[:, 2:] - boxes[:, :2]
-    areas = [side[:, 0] * side[:, 1] for side in sides]
-    lengths = [side[:, 0] + side[:, 1] for side in sides]
-    alike = both / (areas[0][:, np.newaxis] + areas[1] - both + _LITTLE)
-    apart = (one[..., :2] + one[..., 2:] - other[..., :2] - other[..., 2:]) / 2
+    (x, y, wide, high), (to_x, to_y, to_wide, to_high) = _measures(expected)[..., np.newaxis], _measures(boxes)
+    both = shared(expected, boxes)
+    alike = both / (wide * high + to_wide * to_high - both + _LITTLE)
     reach = _REACH / 4 * (1 + _WIDEN * np.maximum(gone_s - _FROM_S, 0))
-    reach = reach[:, np.newaxis] * (lengths[0][:, np.newaxis] + lengths[1]) + _LITTLE
-    near = 1 - np.sqrt(apart[..., 0] * apart[..., 0] + apart[..., 1] * apart[..., 1]) / reach
+    reach = reach[:, np.newaxis] * (wide + high + (to_wide + to_high)) + _LITTLE
+    across, down = x - to_x, y - to_y
+    near = 1 - np.sqrt(across * across + down * down) / reach
     alike += _NEAR * np.maximum(near, 0)
     differ = np.abs(kept[:, np.newaxis] - colours[np.newaxis]) @ _EVEN
     return np.asarray(np.where(alike >= LEAST_LIKENESS, alike + LEAST_LIKENESS - _COLOUR * differ, 0), np.float32)
+
+
+def _measures(boxes: Boxes) -> Floats:
+    """(4, n): x and y of the centre, width, height."""
+    low, high = boxes.T[:2], boxes.T[2:]
+    return np.concatenate([(low + high) / 2, high - low])
 
 
 def pairs(alike: Floats) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
@@ -75,6 +77,8 @@ def pairs(alike: Floats) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
             partner[row] = column
             taken.add(column)
     found = np.array(list(partner), np.intp), np.array(list(partner.values()), np.intp)
+    if len(partner) == len(rows):
+        return found  # nobody had a choice
     return found[0], _exchanged(alike, *found)
 
 

@@ -16,10 +16,11 @@ import numpy.typing as npt
 from agent.observations import Box, Label, Track
 from agent.vision.pairing import COLOURS, Colours, Floats, likeness, pairs
 from agent.vision.patches import Luma, Patch
+from models.boxes import shared
 from models.detector import Boxes, Detection
 
 _LABELS: Final = tuple(Label)
-_NUMBERS: Final = {label: number for number, label in enumerate(_LABELS)}
+_NUMBERS: Final = {label.value: number for number, label in enumerate(_LABELS)}
 
 _HITS, _LOOKS = 2, 5
 """A track is confirmed by two hits in five looks, and by having moved or convinced."""
@@ -98,7 +99,7 @@ class Tracker:
 
     def places(self, mono_s: float) -> Boxes:
         """(n, 4) where everything that is followed, confirmed or not, should be."""
-        return _boxes(*self._expected(mono_s))
+        return _boxes(*_expected(self._things, mono_s))
 
     def predict(self, mono_s: float) -> tuple[Track, ...]:
         """Where the tracks that were hit at the last look should be by now."""
@@ -112,7 +113,9 @@ class Tracker:
         """Look for the patches of these things where they are expected."""
         things = self._things
         things["held"] = False
-        centres = self._expected(mono_s)[0][rows].tolist()
+        if not len(rows):
+            return
+        centres = _expected(things[rows], mono_s)[0].tolist()
         for row, centre in zip(rows.tolist(), centres, strict=True):
             seen = self._planes.get(float(things["seen_s"][row]))
             if seen is None:
@@ -132,38 +135,40 @@ class Tracker:
         """
         boxes = np.array([found.box for found in seen], np.float32).reshape(-1, 4)
         scores = np.array([found.score for found in seen], np.float32)
-        labels = np.array([_NUMBERS[Label(found.label)] for found in seen], np.int8)
+        labels = np.array([_NUMBERS[found.label] for found in seen], np.int8)
         moving = _covered(boxes, motion) >= _MOVING_SHARE
         good = moving | (scores >= self._birth_score)
-        boxes, scores, labels, colours, moving = boxes[good], scores[good], labels[good], colours[good], moving[good]
+        if not good.all():
+            boxes, scores, labels = boxes[good], scores[good], labels[good]
+            colours, moving = colours[good], moving[good]
         rows, columns = self._matches(boxes, labels, colours, mono_s)
         self._miss()
         self._hit(rows, boxes[columns], scores[columns], colours[columns], mono_s)
-        things = self._things = self._things[~self._lost(mono_s)]
-        coasting = things["confirmed"] & (things["misses"] > 0) & (things["misses"] <= _COAST)
-        self._find(np.flatnonzero(coasting), plane, mono_s)
+        self._lose(mono_s)
+        self._find(np.flatnonzero(self._coasting), plane, mono_s)
         convinces = (scores >= self._confident) & whole  # in a part, larger, what stands there looks like anything
         born = convinces | ((scores >= self._birth_score) & moving)
         born[columns] = False
-        born &= _covered(boxes, boxes[columns]) < _WITHIN
-        self._bear(boxes[born], labels[born], scores[born], colours[born], mono_s)
+        if born.any():
+            born &= _covered(boxes, boxes[columns]) < _WITHIN
+            self._bear(boxes[born], labels[born], scores[born], colours[born], mono_s)
         self._planes[mono_s] = plane
         for old_s in list(self._planes)[: -_COAST - 1]:
             del self._planes[old_s]
         return self._tracks(mono_s)
 
-    def _expected(self, mono_s: float) -> tuple[Floats, Floats]:
-        """Centres and sizes of all things at that time."""
-        things = self._things
-        ahead = np.minimum(mono_s - things["at_s"], _AHEAD_S).astype(np.float32)[:, np.newaxis]
-        return things["centre"] + things["velocity"] * ahead, things["size"]
+    @property
+    def _coasting(self) -> npt.NDArray[np.bool_]:
+        """Which confirmed tracks were missed so lately that they are still shown if their patches are found."""
+        misses = self._things["misses"]
+        return np.asarray(self._things["confirmed"] & (misses > 0) & (misses <= _COAST), np.bool_)
 
     def _matches(
         self, boxes: Boxes, labels: npt.NDArray[np.int8], colours: Colours, mono_s: float
     ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
         """Rows of things and, for each, the column of its detection."""
         gone = (mono_s - self._things["seen_s"]).astype(np.float32)
-        alike = likeness(_boxes(*self._expected(mono_s)), self._things["colours"], boxes, colours, gone)
+        alike = likeness(self.places(mono_s), self._things["colours"], boxes, colours, gone)
         alike[self._things["label"][:, np.newaxis] != labels] = 0
         return pairs(alike)
 
@@ -194,17 +199,17 @@ class Tracker:
         things["confirmed"] |= proven
         self._things[rows] = things
 
-    def _lost(self, mono_s: float) -> npt.NDArray[np.bool_]:
+    def _lose(self, mono_s: float) -> None:
         things = self._things
         known = (things["misses"] >= _LOST_MISSES) & (mono_s - things["seen_s"] > _LOST_S)
         tentative = (things["misses"] >= _TENTATIVE_MISSES) | (things["age"] > _TRIES)
-        return np.asarray(np.where(things["confirmed"], known, tentative), np.bool_)
+        lost = np.where(things["confirmed"], known, tentative)
+        if lost.any():
+            self._things = things[~lost]
 
     def _bear(
         self, boxes: Boxes, labels: npt.NDArray[np.int8], scores: Floats, colours: Colours, mono_s: float
     ) -> None:
-        if not len(boxes):
-            return
         born = np.zeros(len(boxes), _THING)
         born["id"] = np.arange(self._last_id + 1, self._last_id + 1 + len(boxes))
         self._last_id += len(boxes)
@@ -217,12 +222,16 @@ class Tracker:
 
     def _tracks(self, mono_s: float) -> tuple[Track, ...]:
         things = self._things
-        shown = things["confirmed"] & ((things["misses"] == 0) | (things["held"] & (things["misses"] <= _COAST)))
-        centres, sizes = self._expected(mono_s)
-        boxes = np.minimum(np.maximum(_boxes(centres[shown], sizes[shown]), 0), self._limits).round(1).tolist()
-        things = self._things[shown]
+        things = things[things["confirmed"] & ((things["misses"] == 0) | (things["held"] & self._coasting))]
+        boxes = np.minimum(np.maximum(_boxes(*_expected(things, mono_s)), 0), self._limits).round(1).tolist()
         facts = zip(things["id"].tolist(), things["label"].tolist(), boxes, things["score"].tolist(), strict=True)
         return tuple(Track(number, _LABELS[label], Box(*box), round(score, 3)) for number, label, box, score in facts)
+
+
+def _expected(things: npt.NDArray[Any], mono_s: float) -> tuple[Floats, Floats]:
+    """Centres and sizes at that time."""
+    ahead = np.minimum(mono_s - things["at_s"], _AHEAD_S).astype(np.float32)[:, np.newaxis]
+    return things["centre"] + things["velocity"] * ahead, things["size"]
 
 
 def _boxes(centres: Floats, sizes: Floats) -> Boxes:
@@ -236,8 +245,5 @@ def _halves(boxes: Boxes) -> tuple[Floats, Floats]:
 
 def _covered(boxes: Boxes, motion: Boxes) -> Floats:
     """(n,) share of each box that motion covers; areas that overlap count twice, which does no harm."""
-    low = np.maximum(boxes[:, np.newaxis, :2], motion[np.newaxis, :, :2])
-    high = np.minimum(boxes[:, np.newaxis, 2:], motion[np.newaxis, :, 2:])
-    sides = np.maximum(high - low, 0)
     own = np.maximum(boxes[:, 2:] - boxes[:, :2], 1)
-    return np.asarray((sides[..., 0] * sides[..., 1]).sum(axis=1) / (own[:, 0] * own[:, 1]), np.float32)
+    return np.asarray(shared(boxes, motion).sum(axis=1) / (own[:, 0] * own[:, 1]), np.float32)
