@@ -1,9 +1,11 @@
 """Sentences for people, in English and Chinese, kept side by side."""
 
 import errno
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 
 class Lang(StrEnum):
@@ -23,6 +25,38 @@ class Words:
 
     def __str__(self) -> str:
         return self.en
+
+
+class Phrasebook:
+    """Chinese of English sentences; `{}` stands for whatever one names, in the same order in both.
+
+    A sentence that is not known here stays English: rather a foreign sentence than none.
+    """
+
+    def __init__(self, sentences: Mapping[str, str]) -> None:
+        self._sentences = sentences
+
+    def both(self, sentence: str) -> Words:
+        """The sentence, and its Chinese; of reasons that begin with a place (`file: …`) the place stays."""
+        known = self._chinese(sentence)
+        if known is None and ": " in sentence:
+            place, _, rest = sentence.partition(": ")
+            inner = self._chinese(rest)
+            known = None if inner is None else f"{place}：{inner}"
+        return Words(sentence, known or sentence)
+
+    def _chinese(self, sentence: str) -> str | None:
+        if (whole := self._sentences.get(sentence)) is not None:
+            return whole
+        for pattern, chinese in self._patterns.items():
+            if found := pattern.fullmatch(sentence):
+                return chinese.format(*found.groups())
+        return None
+
+    @cached_property
+    def _patterns(self) -> Mapping[re.Pattern[str], str]:
+        named = ((en, zh) for en, zh in self._sentences.items() if "{}" in en)
+        return {re.compile(re.escape(en).replace(r"\{\}", "(.+?)"), re.DOTALL): zh for en, zh in named}
 
 
 def language(environment: Mapping[str, str], chosen: str | None = None) -> Lang:

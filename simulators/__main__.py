@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from agent.cli.parser import Parser
 from agent.settings import load as load_settings
 from agent.words import Lang, language
 from drivers.base import ConfigError, GatehouseError, SystemClock
@@ -27,7 +28,7 @@ DEMO_COMPOUND = Path(__file__).parent.parent / "config" / "simulated.toml"
 
 def main(arguments: Sequence[str]) -> int:
     """Exit codes: 0 the scenario passed, 1 it did not or nothing came up, 2 the call or a file is wrong."""
-    options = _parser().parse_args(arguments)
+    options = command_line().parse_args(arguments)
     folder = Path(tempfile.mkdtemp(prefix="gatehouse-"))
     try:
         passed = asyncio.run(options.act(options, folder))
@@ -47,8 +48,8 @@ def main(arguments: Sequence[str]) -> int:
     return 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="gatehouse")
+def command_line() -> argparse.ArgumentParser:
+    parser = Parser(prog="gatehouse")
     commands = parser.add_subparsers(dest="command", required=True)
     simulate = commands.add_parser("simulate", help="bring up a compound on simulated wires and play a scenario")
     simulate.add_argument("compound", type=Path, help="the compound's TOML file")
@@ -67,7 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     centre_command.add_arguments(centre)
     centre.set_defaults(act=centre_command.run)
     for command in (simulate, demo, fleet, centre):
-        command.add_argument("--lang", choices=tuple(Lang), type=Lang, default=language(os.environ))
+        command.add_argument(
+            "--lang", choices=tuple(Lang), type=Lang, default=language(os.environ), help="language of the answer"
+        )
     return parser
 
 

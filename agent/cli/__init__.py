@@ -10,12 +10,13 @@ from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
+from agent.cli.parser import Parser
 from agent.secrecy import forbid_core_dumps
 from agent.words import Lang, language
 from drivers.base import ConfigError, GatehouseError, SystemClock
 
 DEFAULT_FILE = Path("/etc/gatehouse/compound.toml")
-_FAMILIES = {
+FAMILIES = {
     "card": "the local card list: list, add, remove, import",
     "journal": "the event journal: status, tail, verify, export",
     "models": "the detection models: list, fetch, verify, bench",
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given[:1] and given[0] in _SIMULATORS:
         # The agent never imports its simulators; they are another program of the same package.
         os.execv(sys.executable, [sys.executable, "-m", "simulators", *given])  # noqa: S606 - our own interpreter
-    options = _parser(given[0] if given else "").parse_args(given)
+    options = command_line(given[0] if given else "").parse_args(given)
     forbid_core_dumps()
     try:
         return int(options.act(options))
@@ -46,8 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parser(first: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="gatehouse", description="The gateway agent of a residential compound.")
+def command_line(first: str) -> argparse.ArgumentParser:
+    """The parser of everything; a family's subcommands are there when it is the first word."""
+    parser = Parser(prog="gatehouse", description="The gateway agent of a residential compound.")
     parser.add_argument("--version", action="version", version=f"gatehouse {version('gatehouse-agent')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -66,7 +68,7 @@ def _parser(first: str) -> argparse.ArgumentParser:
     command("status", _status, "say what the running agent sees and does")
     command("doctor", _doctor, "say what works on this machine, what does not, and the cure")
     command("safe-outputs", _safe_outputs, "put every output into its safe state (the service calls it after a crash)")
-    for name, text in _FAMILIES.items():
+    for name, text in FAMILIES.items():
         family = commands.add_parser(name, help=text)
         if first == name:  # the running agent has no use for it
             import_module(f"agent.cli.{name}").add_arguments(family, DEFAULT_FILE, language(os.environ))
@@ -79,7 +81,9 @@ def _parser(first: str) -> argparse.ArgumentParser:
         "--minutes", type=float, default=2.0, help="install: speak the default key no longer; default 2"
     )
     reader.add_argument("--every-baud", action="store_true", help="scan: try every baud rate, 8 s each")
-    reader.add_argument("--lang", choices=tuple(Lang), type=Lang, default=language(os.environ))
+    reader.add_argument(
+        "--lang", choices=tuple(Lang), type=Lang, default=language(os.environ), help="language of the answer"
+    )
     reader.set_defaults(act=_reader)
     for name, text in (("simulate", "bring up a compound on simulated wires and play a scenario"),
                        ("demo", "a day in the simulated compound, narrated"),

@@ -52,7 +52,7 @@ def add_arguments(command: argparse.ArgumentParser, default_file: Path, default_
                             ("--cert-key", "and its key")):  # fmt: skip
             sub.add_argument(name_, type=Path, help=f"{what}; default: as in the compound's file")
         sub.add_argument("--wait", type=float, default=30.0, help="seconds to wait for status and answer; default 30")
-        sub.add_argument("--lang", choices=tuple(Lang), type=Lang, default=default_lang)
+        sub.add_argument("--lang", choices=tuple(Lang), type=Lang, default=default_lang, help="language of the answer")
         sub.set_defaults(act=_command, args=args)
         return sub
 

@@ -1,35 +1,13 @@
-"""Chinese for the reasons and cures of the running agent, which says them in English wherever they arise.
+"""Chinese for the reasons and cures of the running agent, which says them in English wherever they arise."""
 
-A sentence that is not known here is shown in English: rather a foreign sentence than none.
-"""
+from typing import Final
 
-import re
-from collections.abc import Mapping
-from functools import cache
-
-from agent.words import Words
+from agent.words import Phrasebook, Words
 
 
 def both(sentence: str) -> Words:
-    """The sentence, and its Chinese; of reasons that begin with a place (`file: …`) the place stays."""
-    known = _chinese(sentence)
-    if known is None and ": " in sentence:
-        place, _, rest = sentence.partition(": ")
-        inner = _chinese(rest)
-        known = None if inner is None else f"{place}：{inner}"
-    return Words(sentence, known or sentence)
-
-
-def _chinese(sentence: str) -> str | None:
-    for pattern, chinese in _patterns().items():
-        if found := pattern.fullmatch(sentence):
-            return chinese.format(*found.groups())
-    return None
-
-
-@cache
-def _patterns() -> Mapping[re.Pattern[str], str]:
-    return {re.compile(re.escape(en).replace(r"\{\}", "(.+?)"), re.DOTALL): zh for en, zh in _SENTENCES.items()}
+    """The sentence, and its Chinese."""
+    return _BOOK.both(sentence)
 
 
 _SENTENCES = {
@@ -379,4 +357,4 @@ _SENTENCES = {
         "程序错误，与安装无关：会自动重试；请把日志发给维护人员"
     ),
 }  # fmt: skip
-"""`{}` stands for whatever the sentence names, in the same order in both."""
+_BOOK: Final = Phrasebook(_SENTENCES)
