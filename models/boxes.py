@@ -19,11 +19,11 @@ def overlap(one: Boxes, other: Boxes) -> npt.NDArray[np.float32]:
 
 
 def shared(one: Boxes, other: Boxes) -> npt.NDArray[np.float32]:
-    """(n, m) areas of the intersections; coordinate by coordinate, as an axis of two numbers is slow to walk along."""
-    left, top, right, bottom = one.T[..., np.newaxis]
-    across = np.minimum(right, other[:, 2]) - np.maximum(left, other[:, 0])
-    down = np.minimum(bottom, other[:, 3]) - np.maximum(top, other[:, 1])
-    return np.asarray(np.maximum(across, 0) * np.maximum(down, 0), np.float32)
+    """(n, m) areas of the intersections; all x and then all y, as an axis of two numbers is slow to walk along."""
+    sides = np.minimum(one.T[2:, :, np.newaxis], other.T[2:, np.newaxis])
+    sides -= np.maximum(one.T[:2, :, np.newaxis], other.T[:2, np.newaxis])
+    np.maximum(sides, 0, out=sides)
+    return np.asarray(sides[0] * sides[1], np.float32)
 
 
 def suppress(boxes: Boxes, scores: Scores, classes: npt.NDArray[np.intp], iou: float) -> list[int]:

@@ -45,22 +45,23 @@ def colours_of(picture: Picture, seen: Sequence[Detection]) -> Colours:
 
 def likeness(expected: Boxes, kept: Colours, boxes: Boxes, colours: Colours, gone_s: Floats) -> Floats:
     """(n, m) of n things, where they are expected after they were not seen for `gone_s`, with m detections."""
-    (x, y, wide, high), (to_x, to_y, to_wide, to_high) = _measures(expected)[..., np.newaxis], _measures(boxes)
+    (centres, sizes), (to_centres, to_sizes) = _halves(expected), _halves(boxes)
     both = shared(expected, boxes)
-    alike = both / (wide * high + to_wide * to_high - both + _LITTLE)
+    alike = both / ((sizes[0] * sizes[1])[:, np.newaxis] + to_sizes[0] * to_sizes[1] - both + _LITTLE)
     reach = _REACH / 4 * (1 + _WIDEN * np.maximum(gone_s - _FROM_S, 0))
-    reach = reach[:, np.newaxis] * (wide + high + (to_wide + to_high)) + _LITTLE
-    across, down = x - to_x, y - to_y
-    near = 1 - np.sqrt(across * across + down * down) / reach
+    reach = reach[:, np.newaxis] * ((sizes[0] + sizes[1])[:, np.newaxis] + (to_sizes[0] + to_sizes[1])) + _LITTLE
+    apart = centres[:, :, np.newaxis] - to_centres[:, np.newaxis]
+    apart *= apart
+    near = 1 - np.sqrt(apart[0] + apart[1]) / reach
     alike += _NEAR * np.maximum(near, 0)
     differ = np.abs(kept[:, np.newaxis] - colours[np.newaxis]) @ _EVEN
     return np.asarray(np.where(alike >= LEAST_LIKENESS, alike + LEAST_LIKENESS - _COLOUR * differ, 0), np.float32)
 
 
-def _measures(boxes: Boxes) -> Floats:
-    """(4, n): x and y of the centre, width, height."""
+def _halves(boxes: Boxes) -> tuple[Floats, Floats]:
+    """Centres and sizes, (2, n) each: all x, then all y."""
     low, high = boxes.T[:2], boxes.T[2:]
-    return np.concatenate([(low + high) / 2, high - low])
+    return (low + high) / 2, high - low
 
 
 def pairs(alike: Floats) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
@@ -69,6 +70,8 @@ def pairs(alike: Floats) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     The likest pair first, then the next that is left; then partners are exchanged as long as two pairs gain by it.
     """
     rows, columns = np.nonzero(alike >= LEAST_LIKENESS)
+    if len(set(rows.tolist())) == len(set(columns.tolist())) == len(rows):
+        return rows, columns  # nobody has a choice
     order = np.argsort(-alike[rows, columns], kind="stable")
     partner: dict[int, int] = {}
     taken: set[int] = set()
@@ -77,8 +80,6 @@ def pairs(alike: Floats) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
             partner[row] = column
             taken.add(column)
     found = np.array(list(partner), np.intp), np.array(list(partner.values()), np.intp)
-    if len(partner) == len(rows):
-        return found  # nobody had a choice
     return found[0], _exchanged(alike, *found)
 
 

@@ -42,7 +42,8 @@ _MOVING_SHARE = 0.3
 """Share of a box that motion must cover for a birth, or for a low score to count."""
 _WITHIN = 0.6
 """A thing that lies so far within another that is followed is a part of it."""
-_FOLLOW, _STEER, _RESIZE = 0.9, 0.4, 0.5
+_FOLLOW_STEER = np.array([[[0.9]], [[0.4]]], np.float32)
+_RESIZE = 0.5
 """How much of what was seen against what was expected moves a box, turns its velocity and changes its size."""
 _COLOUR_KEEP = 0.85
 
@@ -185,18 +186,18 @@ class Tracker:
         ahead = np.maximum(mono_s - things["at_s"], 0).astype(np.float32)[:, np.newaxis]
         expected = things["centre"] + things["velocity"] * ahead
         second = (things["age"] == 2)[:, np.newaxis]  # the first step gives the whole velocity
-        surprise = centres - expected
-        things["velocity"] += np.where(second, 1, _STEER) * surprise / passed
-        things["centre"] = things["hit_at"] = expected + np.where(second, 1, _FOLLOW) * surprise
+        step, turn = np.where(second, np.float32(1), _FOLLOW_STEER) * (centres - expected)
+        things["velocity"] += turn / passed
+        things["centre"] = things["hit_at"] = expected + step
         things["size"] += _RESIZE * (sizes - things["size"])
         things["colours"] += (1 - _COLOUR_KEEP) * (colours - things["colours"])
         things["score"], things["best"] = scores, np.maximum(things["best"], scores)
         things["seen_s"], things["at_s"], things["misses"] = mono_s, mono_s, 0
         things["looks"] |= 1
-        way = centres - things["born_at"]
-        moved = np.hypot(way[:, 0], way[:, 1]) >= _MOVED * sizes[:, 1]
-        proven = (_BITS[things["looks"]] >= _HITS) & (moved | (things["best"] >= self._confident))
-        things["confirmed"] |= proven
+        if not things["confirmed"].all():
+            way = centres - things["born_at"]
+            moved = np.hypot(way[:, 0], way[:, 1]) >= _MOVED * sizes[:, 1]
+            things["confirmed"] |= (_BITS[things["looks"]] >= _HITS) & (moved | (things["best"] >= self._confident))
         self._things[rows] = things
 
     def _lose(self, mono_s: float) -> None:
@@ -222,7 +223,8 @@ class Tracker:
 
     def _tracks(self, mono_s: float) -> tuple[Track, ...]:
         things = self._things
-        things = things[things["confirmed"] & ((things["misses"] == 0) | (things["held"] & self._coasting))]
+        misses = things["misses"]
+        things = things[things["confirmed"] & ((misses == 0) | (things["held"] & (misses <= _COAST)))]
         boxes = np.minimum(np.maximum(_boxes(*_expected(things, mono_s)), 0), self._limits).round(1).tolist()
         facts = zip(things["id"].tolist(), things["label"].tolist(), boxes, things["score"].tolist(), strict=True)
         return tuple(Track(number, _LABELS[label], Box(*box), round(score, 3)) for number, label, box, score in facts)
