@@ -186,14 +186,15 @@ class Compound:
             self._carry_out(slot, lambda: slot.rule.step(slot.state, given, now), now)
 
     def _begin(self, slot: _Slot, now: Moment) -> None:
-        """Start a rule, and tell it what is known already."""
+        """Start a rule, and tell it what is known already; others hear of each of its steps before the next."""
         slot.failed, slot.begun_s = False, now.mono_s
         self._carry_out(slot, lambda: slot.rule.start(now), now)
+        self._pass_on(now)
         known: list[Input] = [s for device, s in self._states.items() if device in slot.rule.devices]
         known += [r for facts in (self._latest, self._facts) for ref, r in facts.items() if ref in slot.rule.points]
         for given in known:
             self._step(slot, given, now)
-        self._pass_on(now)
+            self._pass_on(now)
 
     def _carry_out(self, slot: _Slot, ask: Callable[[], Step[Any]], now: Moment) -> None:
         """Move the outputs at once; what is to be told or recorded waits for `_pass_on` and `_flush`."""

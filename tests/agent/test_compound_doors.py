@@ -10,7 +10,7 @@ import pytest
 
 from agent.compound import Compound
 from agent.events import Event, Kind
-from agent.rules.doors import DoorRule
+from agent.rules.doors import DoorRule, Standing
 from agent.settings import load
 from drivers.base import Card, DeviceId, Emit, Output, PointId, Reading, Switch
 from tests.agent.rules.door import KNOWN, NOON, SLOW, Answer, Cards, Noon, door
@@ -38,7 +38,7 @@ class Chip:
 
 
 class Lobby:
-    def __init__(self, clock: ManualClock, **changes: object) -> None:
+    def __init__(self, clock: ManualClock, standing: Standing = Standing(), **changes: object) -> None:  # noqa: B008 - frozen
         self.clock, self.chip, self.events = clock, Chip(), list[Event]()
         rules = [
             DoorRule(
@@ -52,6 +52,7 @@ class Lobby:
                 ),
                 self,
                 Noon(),
+                lambda name: standing if name == "north" else Standing(),
             )
             for number, (name, partner) in enumerate((PAIR, PAIR[::-1]), start=1)
         ]
@@ -78,9 +79,9 @@ class Lobby:
 
 
 @asynccontextmanager
-async def lobby(**changes: object) -> AsyncIterator[Lobby]:
-    clock = ManualClock(utc=NOON.replace(hour=8))
-    made = Lobby(clock, **changes)
+async def lobby(hour: int = 8, standing: Standing = Standing(), **changes: object) -> AsyncIterator[Lobby]:  # noqa: B008
+    clock = ManualClock(utc=NOON.replace(hour=hour))
+    made = Lobby(clock, standing, **changes)
     task = asyncio.create_task(made.compound.run())
     await clock.settle()
     yield made
@@ -109,6 +110,33 @@ async def test_a_schedule_of_both_doors_opens_one() -> None:
     async with lobby(free_access="noon") as here:
         await here.clock.advance(4 * 3600.0 + 1.0)
         assert here.unlocked == ["north"]
+
+
+async def test_a_schedule_that_holds_at_the_start_opens_one() -> None:
+    async with lobby(hour=12, free_access="noon") as here:
+        assert here.unlocked == ["north"]
+        await here.clock.advance(60.0)
+        assert here.unlocked == ["north"]
+
+
+async def test_a_door_released_since_before_the_start_counts_as_unlocked() -> None:
+    async with lobby(standing=Standing(fire=True), fire="gpio/fire") as here:
+        here.read("reader-2", "card", KNOWN)
+        await here.clock.settle()
+        assert here.unlocked == ["north"]
+        assert here.events[-1].data["reason"] == "interlock"
+
+
+async def test_a_rule_started_afresh_in_free_access_opens_one() -> None:
+    async with lobby(hour=12, free_access="noon") as here:
+        for reader, name in (("reader-1", "north"), ("reader-2", "south")):
+            here.broken = True
+            here.read(reader, "card", KNOWN)
+            await here.clock.settle()
+            assert here.events[-1].kind is Kind.RULE_FAULT
+            here.broken = False
+            await here.clock.advance(6.0)
+            assert len(here.unlocked) == 1, name
 
 
 async def test_the_partner_is_free_once_the_door_is_closed_and_locked() -> None:

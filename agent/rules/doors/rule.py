@@ -72,7 +72,8 @@ class DoorRule:
         return tuple(switch(output, on=False) for output in outputs if output is not None)
 
     def start(self, now: Moment) -> Step[DoorState]:
-        turn = Turn(self.door, DoorState(busy=True, told_open=True, told_free=True), now)
+        """An interlock partner counts as unlocked until it has told what it is."""
+        turn = Turn(self.door, DoorState(partner_busy=self.door.interlock is not None), now)
         turn.assert_lock = True
         release.resume(turn, self.standing(self.door.id))
         return self._end(turn)

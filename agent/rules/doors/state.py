@@ -126,8 +126,9 @@ class DoorState:
     contact: Contact = Contact()
     entry: Entry = Entry()
     partner_busy: bool = False
-    busy: bool = False
-    told_open: bool = False
-    told_free: bool = False
+    busy: bool | None = None
+    """What was told to others last, like the two below; None is nothing yet."""
+    told_open: bool | None = None
+    told_free: bool | None = None
     why: Why | None = None
     reader_offline: bool = False

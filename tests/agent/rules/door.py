@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from agent.events import Event, Kind
 from agent.rules.doors import DoorRule, DoorState
+from agent.rules.doors.turn import busy_ref
 from agent.rules.step import Input, Moment, Order, Step, Tick, Verb
 from agent.settings import Door
 from drivers.base import (
@@ -119,6 +120,8 @@ class Run:
     def of(cls, **changes: object) -> "Run":
         """At rest: closed, nobody wants to go out."""
         run = cls(DoorRule(door(**changes), Cards(), Noon()))
+        if run.rule.door.interlock is not None:
+            run.read(busy_ref(run.rule.door.interlock), False)
         run.contact(False)
         run.rex(False)
         run.take()

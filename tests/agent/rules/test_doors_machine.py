@@ -62,13 +62,20 @@ def _rule(name: str, partner: str, pin: str, *, relock: str) -> DoorRule:
 class World:
     """Both doors, told of one another as compound does."""
 
-    def __init__(self, pin: str) -> None:
+    def __init__(self, pin: str, utc: datetime) -> None:
         self.pin = pin
-        self.runs = {
-            "north": Run(_rule("north", "south", "card-and-pin", relock="close"), utc=MORNING),
-            "south": Run(_rule("south", "north", "none", relock="open"), utc=MORNING),
-        }
-        self._pass_on()
+        self.runs: dict[str, Run] = {}
+        self.facts: dict[str, Reading] = {}
+        rules = (
+            _rule("north", "south", "card-and-pin", relock="close"),
+            _rule("south", "north", "none", relock="open"),
+        )
+        for made in rules:
+            run = self.runs[made.id] = Run(made, utc=utc)
+            self._pass_on()
+            for fact in [fact for ref, fact in self.facts.items() if ref in made.points]:
+                run.give(fact)
+                self._pass_on()
 
     def give(self, given: Input) -> None:
         for run in self.runs.values():
@@ -116,6 +123,7 @@ class World:
             for run in self.runs.values():
                 run.told.clear()
             for fact in told:
+                self.facts[fact.ref] = fact
                 for run in self.runs.values():
                     if fact.ref in run.rule.points:
                         run.give(fact)
@@ -136,9 +144,9 @@ def _relay(history: list[tuple[float, Output]], name: str, now_s: float) -> bool
 
 
 class Doors(RuleBasedStateMachine):
-    @initialize()
-    def begin(self) -> None:
-        self.worlds = World(PIN), World(DURESS_PIN)
+    @initialize(utc=st.sampled_from([MORNING, NOON]))
+    def begin(self, utc: datetime) -> None:
+        self.worlds = World(PIN, utc), World(DURESS_PIN, utc)
         self.seen = dict.fromkeys(DOORS, 0)
         self.standing: dict[str, set[Kind]] = {name: set() for name in DOORS}
         for name in DOORS:

@@ -287,6 +287,8 @@ def test_a_guard_may_lock_until_the_schedule_begins_anew() -> None:
 
 def test_lockdown_and_interlock_go_before_the_schedule() -> None:
     run = Run(Run.of(**FREE, interlock="south").rule, utc=NOON)
+    assert not run.is_unlocked(), "the partner has not told yet"
+    busy(run, False)
     run.take()
     busy(run, True)
     assert not run.is_unlocked()
