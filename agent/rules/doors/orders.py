@@ -69,8 +69,6 @@ def _lock(turn: Turn) -> Denial | None:
     """Ends what cards, orders and the schedule asked for; a request to exit keeps its time."""
     if turn.release.fire:
         return Denial.FIRE
-    before = turn.release
-    refused = before.free or before.free_refused
-    turn.release = replace(before, keep=False, until_s=-inf, free_refused=refused)
+    turn.release = replace(turn.release, keep=False, until_s=-inf, free_refused=True)
     turn.assert_lock = True
     return None

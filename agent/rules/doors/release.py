@@ -32,9 +32,12 @@ def grant(turn: Turn, for_s: float, *, extended: bool = False) -> None:
 
 
 def resume(turn: Turn, standing: Standing) -> None:
-    """Take up at the start what nobody has ended: an alarm that is raised again."""
+    """Take up at the start what nobody has ended: an alarm that is raised again.
+
+    A fire input not heard of yet counts as still in alarm.
+    """
     fire = standing.fire and turn.door.fire is not None
-    turn.release = replace(turn.release, fire=fire, lockdown=standing.lockdown)
+    turn.release = replace(turn.release, fire_input=fire, fire=fire, lockdown=standing.lockdown)
     if fire:
         turn.say(Kind.FIRE_RELEASE, turn.now_s, {"point": turn.door.fire})
     if standing.lockdown:
@@ -111,7 +114,7 @@ def follow_schedule(turn: Turn, calendar: Calendar) -> None:
         holds = calendar.active(schedule, turn.utc)
         next_s = min(LOOK_S, (calendar.next_change(schedule, turn.utc) - turn.utc).total_seconds())
     turn.look_again_s = turn.now_s + max(next_s, _SOON_S)
-    refused = release.free_refused and holds
+    refused = release.free_refused and (holds or turn.utc is None)
     free = holds and not refused and obstacle(turn) is None
     turn.release = replace(release, free=free, free_refused=refused)
     if free and not release.free:

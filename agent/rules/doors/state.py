@@ -32,7 +32,7 @@ class Release:
     """Unlocked by order until it is locked by order."""
     free: bool = False
     free_refused: bool = False
-    """Locked by order: the schedule has no say until it has ended."""
+    """Locked by order: the schedule has no say until it is known to have ended."""
     until_s: float = -inf
     """By a card or by an order for a time."""
     passed: bool = False

@@ -101,6 +101,18 @@ def after_a_restart(standing: Standing, **changes: object) -> Run:
     return run
 
 
+def test_after_a_restart_a_fire_input_that_is_not_known_counts_as_an_alarm() -> None:
+    run = after_a_restart(Standing(fire=True), fire="gpio/fire", fire_reset="gpio/fire-key")
+    run.read("gpio/fire-key", True)
+    run.order(Verb.RESET_FIRE, local=True)
+    assert run.is_unlocked()
+    assert run.reason() == "fire_input"
+    run.fire(False)
+    assert run.is_unlocked()
+    run.order(Verb.RESET_FIRE, local=True)
+    assert not run.is_unlocked()
+
+
 def test_no_restart_ends_a_fire_release_whose_input_has_cleared() -> None:
     run = after_a_restart(Standing(fire=True), fire="gpio/fire", fire_reset="gpio/fire-key")
     kinds, _ = run.take()
@@ -282,6 +294,41 @@ def test_a_guard_may_lock_until_the_schedule_begins_anew() -> None:
     run.wait(3000.0)
     assert not run.is_unlocked()
     run.wait(24 * 3600.0 - 2000.0)
+    assert run.is_unlocked()
+
+
+def test_no_loss_of_the_clock_ends_a_guards_lock() -> None:
+    run = Run(Run.of(**FREE).rule, utc=NOON)
+    run.order(Verb.LOCK)
+    run.set_utc(None)
+    run.wait(60.0)
+    run.set_utc(NOON + timedelta(seconds=60))
+    run.wait(60.0)
+    assert not run.is_unlocked()
+    run.wait(24 * 3600.0)
+    assert run.is_unlocked()
+
+
+@pytest.mark.parametrize("stopped", ["lockdown", "no clock"])
+def test_a_guards_lock_holds_when_what_stopped_the_schedule_is_over(stopped: str) -> None:
+    run = Run(Run.of(**FREE).rule, utc=NOON)
+    if stopped == "lockdown":
+        run.order(Verb.LOCKDOWN)
+    else:
+        run.set_utc(None)
+        run.wait(60.0)
+    run.order(Verb.LOCK)
+    run.order(Verb.END_LOCKDOWN)
+    run.set_utc(NOON)
+    run.wait(60.0)
+    assert not run.is_unlocked()
+
+
+def test_an_order_to_lock_before_the_schedule_does_not_stop_it() -> None:
+    run = Run.of(**FREE)
+    run.order(Verb.LOCK)
+    run.set_utc(NOON)
+    run.wait(60.0)
     assert run.is_unlocked()
 
 
