@@ -32,7 +32,10 @@ def never(schedule: str, utc: datetime) -> bool:
 
 
 class Cards:
-    """Implements the doors' `Access`. `on_change` is called on the loop after every new list and every new problem."""
+    """Implements the doors' `Access`. `on_change` is called on the loop after every new list and every new problem.
+
+    A list that cannot be read is tried again at every look.
+    """
 
     def __init__(
         self,
@@ -108,7 +111,8 @@ class Cards:
         try:
             return CardList.load(self._path)
         except ConfigError as error:
-            return error
+            self._stamp = None  # what ails it may be mended elsewhere: its key, its owner
+            return None if str(error) == str(self.problem) else error
 
     def _take(self, found: "CardList | ConfigError | None") -> bool:
         """Whether anything is other than before."""

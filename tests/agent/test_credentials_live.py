@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.credentials import Cards, TimeFloor, add_card, remove_card
+from agent.credentials import Cards, TimeFloor, add_card, key_path, remove_card
 from agent.credentials.live import LOOK_EVERY_S, never
 from drivers.base import Card
 from tests.clock import ManualClock
@@ -71,6 +71,24 @@ async def test_a_new_list_is_taken_without_a_restart(path: Path) -> None:
         await house.look()
         assert not house.granted()
         assert (house.changes, house.cards.version, len(house.cards)) == (2, 3, 1)
+
+
+@pytest.mark.parametrize("at_start", [True, False])
+async def test_a_list_is_taken_once_its_key_is_back(path: Path, at_start: bool) -> None:
+    if not at_start:
+        add_card(path, Card(26, 1), "somebody")
+    async with watched(path) as house:
+        house.changes = 0
+        add_card(path, CARD, "3-502")
+        key = key_path(path).rename(path.with_name("elsewhere"))
+        for _ in range(3):
+            await house.look()
+        assert house.cards.problem is not None
+        assert house.changes == 1, "said once"
+        key.rename(key_path(path))
+        await house.look()
+        assert house.granted()
+        assert house.cards.problem is None
 
 
 async def test_nothing_new_is_nothing_said(path: Path) -> None:
