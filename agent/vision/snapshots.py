@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final
 
 import cv2
-import numpy as np
 
 from agent.vision.blur import Detect, Hidden, hide_people
+from agent.vision.private import PrivateAreas
 from agent.vision.wire import NoSnapshot, Snapshot, SnapshotWanted, WorkerConfig
 from drivers.base import ConfigError, DeviceId
 from drivers.camera import Frame
@@ -46,10 +46,7 @@ class Snapshots:
         self._rings: Mapping[DeviceId, deque[Frame]] = {
             DeviceId(camera.source.id): deque(maxlen=KEPT + 1) for camera in config.cameras if camera.snapshots
         }
-        self._masks = {
-            DeviceId(camera.source.id): [np.rint(np.array(polygon)).astype(np.int32) for polygon in camera.privacy]
-            for camera in config.cameras
-        }
+        self._private = {DeviceId(camera.source.id): PrivateAreas(camera.privacy) for camera in config.cameras}
         self._detect = detect
         self._load_faces = load_faces
         self._knows_people = knows_people
@@ -76,7 +73,7 @@ class Snapshots:
             return NoSnapshot(wanted.number, "the detection model knows no persons, so they cannot be blurred")
         frame = min(ring, key=lambda kept: abs(kept.mono_s - wanted.mono_s))
         hidden = self._hide(frame.picture)
-        cv2.fillPoly(hidden.picture, self._masks[wanted.camera], (0, 0, 0))  # again: a blur must carry nothing outside
+        self._private[wanted.camera].black_out(hidden.picture)  # again: a blur must carry nothing outside
         jpeg = encode_within(hidden.picture, wanted.max_bytes)
         if jpeg is None:
             return NoSnapshot(wanted.number, f"no picture fits into {wanted.max_bytes} bytes")

@@ -19,11 +19,12 @@ from tests.models.test_detector import frame
 
 CAM, OTHER = DeviceId("cam"), DeviceId("other")
 PRIVATE = ((0.0, 0.0), (200.0, 0.0), (200.0, 100.0), (0.0, 100.0))
+OVERLAPPING = ((100.0, 50.0), (250.0, 50.0), (250.0, 150.0), (100.0, 150.0))
 
 
 def watched(camera: DeviceId, *, snapshots: bool) -> WatchedCamera:
     source = CameraSource(id=camera, source="file:none", picture=Size(width=640, height=272))
-    return WatchedCamera(source=source, snapshots=snapshots, privacy=(PRIVATE,))
+    return WatchedCamera(source=source, snapshots=snapshots, privacy=(PRIVATE, OVERLAPPING))
 
 
 CONFIG: WorkerConfig = config().model_copy(
@@ -73,6 +74,7 @@ def test_private_areas_are_black_whatever_was_kept() -> None:
     shown = cv2.imdecode(np.frombuffer(answer(kept, 50, 50).jpeg, np.uint8), cv2.IMREAD_COLOR)
     assert shown is not None
     assert shown[8:88, 8:188].max() < 24
+    assert shown[58:142, 108:242].max() < 24, "where two areas lie on one another as well"
     assert shown[150, 400].min() > 180
 
 
