@@ -78,7 +78,7 @@ class Receipts:
         self._clock = clock
         self._on_trouble = on_trouble
         self._prove = prove
-        self._forged = _Rejections()
+        self._flawed: dict[TroubleCode, _Rejections] = {}
         self._waiting: deque[bytes] = deque(maxlen=MAX_WAITING)
         self._passed: dict[Lane, int] = {}
         self._heard: dict[Lane, LaneReceipt] = {}
@@ -122,11 +122,11 @@ class Receipts:
             return
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            self._on_trouble(Trouble(TroubleCode.RECEIPT_UNREADABLE, f"receipt: {where}: {first['msg']}"))
+            where = ".".join(str(part) for part in first["loc"])[:80]
+            self._tell_flaw(TroubleCode.RECEIPT_UNREADABLE, f"receipt: {where}: {first['msg'][:200]}")
             return
         if receipt.gateway != self._gateway or receipt.epoch != self._journal.epoch:
-            _log.warning("receipt for %s, epoch %s, is not ours", receipt.gateway, receipt.epoch)
+            _log.info("receipt for %.40s, epoch %.40s, is not ours", receipt.gateway, receipt.epoch)
         elif receipt.counter <= self.counter:
             self.stale = True
             _log.info("receipt %d is older than %d", receipt.counter, self.counter)
@@ -166,15 +166,17 @@ class Receipts:
         self._on_trouble(Trouble(TroubleCode.RECEIPT_MISMATCH, reason, error.lane, error.upto))
 
     def _tell_forged(self, flaw: FlawError) -> None:
-        """At once, and those that follow together."""
         if flaw.refusal is Refusal.NO_KEYS:
             _log.warning("a receipt waits: %s", flaw)
             return
-        told, now = self._forged, self._clock.mono_s()
+        self._tell_flaw(TroubleCode.RECEIPT_FORGED, f"a receipt {flaw}; nothing is released by it")
+
+    def _tell_flaw(self, code: TroubleCode, reason: str) -> None:
+        """At once, and those that follow together: whoever can write to the topic must not fill the journal."""
+        told, now = self._flawed.setdefault(code, _Rejections()), self._clock.mono_s()
         told.count += 1
         if now - told.told_s >= REJECTED_EVERY_S:
-            reason = f"a receipt {flaw}; nothing is released by it"
-            self._on_trouble(Trouble(TroubleCode.RECEIPT_FORGED, reason, count=told.count))
+            self._on_trouble(Trouble(code, reason, count=told.count))
             told.told_s, told.count = now, 0
 
     def _tell_rejected(self, news: Mapping[Lane, LaneReceipt], before: Mapping[Lane, int]) -> None:
@@ -194,7 +196,7 @@ class Receipts:
 
 @dataclass(slots=True)
 class _Rejections:
-    """Of one lane: when they were last told, and how many came since."""
+    """Of one lane, or of one flaw: when they were last told, and how many came since."""
 
     told_s: float = -math.inf
     count: int = 0

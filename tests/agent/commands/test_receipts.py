@@ -43,6 +43,20 @@ async def test_a_forged_receipt_releases_nothing_and_is_told_once_an_hour(tmp_pa
         assert receipts.stale
 
 
+async def test_receipts_that_cannot_be_read_are_told_once_an_hour_and_in_few_words(tmp_path: Path) -> None:
+    clock, troubles = ManualClock(), list[Trouble]()
+    async with opened(tmp_path) as journal:
+        receipts = Receipts("gh-test01", journal, clock, troubles.append)
+        strange = receipt(journal, 1).replace(b'"alarm"', b'"%s"' % (b"x" * 100_000))
+        for _ in range(50):
+            await receipts._read(strange)
+        assert [(t.code, t.count) for t in troubles] == [(TroubleCode.RECEIPT_UNREADABLE, 1)]
+        assert len(troubles[0].reason) < 300
+        clock._mono_s += REJECTED_EVERY_S
+        await receipts._read(b"nonsense")
+        assert troubles[-1].count == 50
+
+
 def test_a_key_without_the_role_issues_no_receipts(tmp_path: Path) -> None:
     office = Office()
     trust = office.trust(tmp_path, [role for role in Role if role is not Role.RECEIPT])
