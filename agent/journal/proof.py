@@ -235,11 +235,12 @@ def _check_declarations(now: Moment) -> None:
             raise _FlawError(name, "a declaration that cannot be read", "丢弃申报无法读取") from None
         if epoch != now.epoch:
             continue  # entered again after a renewal: it speaks of the numbers of an epoch that has ended
-        undeclared.pop((lane, span.first), None)
         found = noted.get((lane, span.first))
-        if found is None and _is_released(now, lane, span):
+        if found == span and count == span.last - span.first + 1:
+            undeclared.pop((lane, span.first))
             continue
-        if found != span or count != span.last - span.first + 1:
+        released = found is None and _is_released(now, lane, span)
+        if not released and not (count == 1 and _is_set_aside(now, lane, span)):
             where = f"{lane}/{span.first}–{span.last}"
             what = f"declares {where} dropped, and the file notes otherwise", f"申报丢弃 {where}，与文件记录不符"
             raise _FlawError(name, *what)
@@ -257,6 +258,13 @@ def _is_released(now: Moment, lane: Lane, span: Span) -> bool:
         return span.last <= floor.last
     oldest = now.oldest(lane)
     return span.last <= now.cursor(lane).confirmed and (oldest is None or span.last < oldest)
+
+
+def _is_set_aside(now: Moment, lane: Lane, span: Span) -> bool:
+    """One entry that no broker bears: declared, and kept here, or dropped for room with others since."""
+    if any(row.digest == span.digest for row in now.rows(lane, span.first - 1, span.last)):
+        return span.first == span.last
+    return any(dropped.first <= span.first == span.last <= dropped.last for dropped in now.spans(lane))
 
 
 # ---------------------------------------------------------------- pictures

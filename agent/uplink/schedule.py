@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
-from agent.contract import MAX_BATCH_READINGS
+from agent.contract import MAX_BATCH_READINGS, MAX_MESSAGE_BYTES
 from agent.events import Lane
 from agent.journal import Entry
 
@@ -21,6 +21,8 @@ ALARM_SLOTS: Final = 2
 BULK_BYTES: Final = 128 * 1024
 BATCH_BYTES: Final = 16 * 1024
 """Aim for a telemetry batch: at 4 kB/s it still passes within the progress time-out."""
+ENVELOPE_BYTES: Final = 1024
+"""More than topic and envelope of a batch take."""
 QUANTUM_BYTES: Final = 4 * 1024
 LINGER_S: Final = 0.5
 """How long a reading waits for others to share its message."""
@@ -88,6 +90,7 @@ class Schedule:
     ) -> None:
         self._wanted_window = window
         self._window = window
+        self._batch_bytes = BATCH_BYTES
         self._set_aside = set_aside
         self._may_go = may_go
         self._queues: Mapping[Lane, _Queue] = {lane: _Queue(lane) for lane in Lane}
@@ -160,9 +163,10 @@ class Schedule:
 
     # ------------------------------------------------------------ sending
 
-    def connected(self, receive_maximum: int) -> None:
+    def connected(self, receive_maximum: int, maximum_packet: int = MAX_MESSAGE_BYTES) -> None:
         """A new connection: nothing is in flight any more."""
         self._window = min(self._wanted_window, receive_maximum)
+        self._batch_bytes = min(BATCH_BYTES, maximum_packet - ENVELOPE_BYTES)
         self._flights.clear()
         self._bulk = 0
         for queue in self._queues.values():
@@ -278,7 +282,7 @@ class Schedule:
             return self._may_go((queue.again or queue.ready)[0])
         if queue.lane is not Lane.TELEMETRY or hurry or queue.again:
             return True
-        return queue.ready_bytes >= BATCH_BYTES or now - queue.waiting_since >= LINGER_S
+        return queue.ready_bytes >= self._batch_bytes or now - queue.waiting_since >= LINGER_S
 
     def _pop(self, queue: _Queue, now: float, *, hurry: bool) -> Parcel | None:
         while self._sendable(queue, now, hurry):
@@ -296,7 +300,7 @@ class Schedule:
         if queue.lane is Lane.TELEMETRY and (queue.lane, found[0].sequence) not in self._set_aside:
             while source and source[0].sequence == found[-1].sequence + 1 and len(found) < MAX_BATCH_READINGS:
                 more = len(source[0].body) + 1
-                if size + more > BATCH_BYTES or (queue.lane, source[0].sequence) in self._set_aside:
+                if size + more > self._batch_bytes or (queue.lane, source[0].sequence) in self._set_aside:
                     break
                 size += more
                 found.append(source.popleft())

@@ -181,7 +181,7 @@ class Uplink:
 
     async def _serve(self, session: Session) -> None:
         """Returns when the link was closed on purpose. Raises: LinkDownError."""
-        self._schedule.connected(session.receive_maximum)
+        self._schedule.connected(session.receive_maximum, session.maximum_packet)
         self._link.up(session.version, self._centre.confirm, self._dialler.away)
         session.subscribe([self._topics.receipt, self._topics.request, self._topics.command("+")])
         now = self._clock.mono_s()

@@ -9,6 +9,7 @@ import pytest
 from agent.contract import LaneReceipt, Online, Receipt, event_body
 from agent.events import Event, Kind, Lane
 from agent.journal import Draft, first_digest
+from agent.journal.proof import prove
 from agent.settings import Centre as CentreSettings
 from agent.settings import Confirm, Protocol
 from agent.uplink import LinkPhase, Session, Target, TroubleCode
@@ -194,6 +195,18 @@ async def test_a_message_the_broker_cannot_bear_is_set_aside_and_declared(protoc
         assert (trouble.code, trouble.lane, trouble.sequence) == (TroubleCode.SET_ASIDE, Lane.ALARM, 3)
         proof = centre.proof()
         assert (proof.gaps, proof.dropped, proof.broken) == (0, 1, 0)
+        assert not (await asyncio.to_thread(prove, tmp_path / "j" / "journal.db")).flaws
+
+
+async def test_readings_travel_in_messages_as_small_as_the_broker_takes(tmp_path: Path) -> None:
+    need(Broker.has("mosquitto"), "mosquitto")
+    broker = Broker.mosquitto(tmp_path / "broker", options=["max_packet_size 3000"])
+    async with broker, Centre(broker.url, clock=CLOCK) as centre, house(tmp_path / "j", to(broker)) as made:
+        await made.linked()
+        for number in range(300):
+            made.read(float(number))
+        await made.confirmed(30)
+        assert (made.troubles, centre.proof().dropped, centre.proof().gaps) == ([], 0, 0)
 
 
 async def test_a_kind_that_alone_is_denied_does_not_block_its_lane(
