@@ -116,7 +116,7 @@ class Tracker:
         things["held"] = False
         if not len(rows):
             return
-        centres = _expected(things[rows], mono_s)[0].tolist()
+        centres = _expected(things.take(rows), mono_s)[0].tolist()
         for row, centre in zip(rows.tolist(), centres, strict=True):
             seen = self._planes.get(float(things["seen_s"][row]))
             if seen is None:
@@ -180,7 +180,7 @@ class Tracker:
         things["looks"] = (things["looks"] << 1) & _WINDOW
 
     def _hit(self, rows: npt.NDArray[np.intp], boxes: Boxes, scores: Floats, colours: Colours, mono_s: float) -> None:
-        things = self._things[rows]
+        things = self._things.take(rows)  # a fifth of the cost of indexing with rows
         passed = np.maximum(mono_s - things["seen_s"], 1e-3).astype(np.float32)[:, np.newaxis]
         centres, sizes = _halves(boxes)
         ahead = np.maximum(mono_s - things["at_s"], 0).astype(np.float32)[:, np.newaxis]
@@ -206,7 +206,7 @@ class Tracker:
         tentative = (things["misses"] >= _TENTATIVE_MISSES) | (things["age"] > _TRIES)
         lost = np.where(things["confirmed"], known, tentative)
         if lost.any():
-            self._things = things[~lost]
+            self._things = things.compress(~lost)
 
     def _bear(
         self, boxes: Boxes, labels: npt.NDArray[np.int8], scores: Floats, colours: Colours, mono_s: float
@@ -224,7 +224,7 @@ class Tracker:
     def _tracks(self, mono_s: float) -> tuple[Track, ...]:
         things = self._things
         misses = things["misses"]
-        things = things[things["confirmed"] & ((misses == 0) | (things["held"] & (misses <= _COAST)))]
+        things = things.compress(things["confirmed"] & ((misses == 0) | (things["held"] & (misses <= _COAST))))
         boxes = np.minimum(np.maximum(_boxes(*_expected(things, mono_s)), 0), self._limits).round(1).tolist()
         facts = zip(things["id"].tolist(), things["label"].tolist(), boxes, things["score"].tolist(), strict=True)
         return tuple(Track(number, _LABELS[label], Box(*box), round(score, 3)) for number, label, box, score in facts)
