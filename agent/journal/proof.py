@@ -237,7 +237,7 @@ def _check_declarations(now: Moment) -> None:
             continue  # entered again after a renewal: it speaks of the numbers of an epoch that has ended
         found = noted.get((lane, span.first))
         if found == span and count == span.last - span.first + 1:
-            undeclared.pop((lane, span.first))
+            undeclared.pop((lane, span.first), None)
             continue
         released = found is None and _is_released(now, lane, span)
         if not released and not (count == 1 and _is_set_aside(now, lane, span)):
@@ -262,9 +262,11 @@ def _is_released(now: Moment, lane: Lane, span: Span) -> bool:
 
 def _is_set_aside(now: Moment, lane: Lane, span: Span) -> bool:
     """One entry that no broker bears: declared, and kept here, or dropped for room with others since."""
+    if span.first != span.last:
+        return False
     if any(row.digest == span.digest for row in now.rows(lane, span.first - 1, span.last)):
-        return span.first == span.last
-    return any(dropped.first <= span.first == span.last <= dropped.last for dropped in now.spans(lane))
+        return True
+    return any(dropped.first <= span.first <= dropped.last != dropped.first for dropped in now.spans(lane))
 
 
 # ---------------------------------------------------------------- pictures
