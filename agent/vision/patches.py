@@ -40,7 +40,8 @@ class Patch:
         if min(across, down) < _LEAST_SIDE:
             return None
         pixels = plane[top : top + down, left : left + across].copy()
-        return cls(pixels) if np.ptp(pixels) >= _CONTRAST else None
+        darkest, brightest, *_ = cv2.minMaxLoc(pixels)
+        return cls(pixels) if brightest - darkest >= _CONTRAST else None
 
     def find(self, plane: Luma, centre: Point) -> Point | None:
         """Where it is now, near the centre at which it is expected; None if it is not seen."""

@@ -1,6 +1,6 @@
 """Says when a camera no longer sees what it was put there for: covered, out of focus, turned away, frozen.
 
-Works on the small brightness plane of the motion gate, once a second, for about a millisecond. What is compared
+Works on the small brightness plane of the motion gate, once a second, for about half a millisecond. What is compared
 is where a picture has edges and how sharp they are, in blocks and free of contrast and brightness, so that lights, an
 infrared switch, people and daylight that wanders change little. The first pictures seed the reference; it follows
 slowly, and only while nothing is wrong. A picture that is all black is not judged: lights out look the same.
@@ -78,7 +78,7 @@ class Tamper:
             return False
         self._judged_s = mono_s
         frozen = self._frozen(plane, mono_s)
-        if float(plane.mean()) + 4 * float(plane.std()) < _BLACK:
+        if _brightest(plane) < _BLACK:
             return False
         now = _look(plane)
         if self._reference is None:
@@ -128,6 +128,12 @@ class Tamper:
         return True
 
 
+def _brightest(plane: Plane) -> float:
+    """Mean and four deviations."""
+    mean, deviation = cv2.meanStdDev(plane)
+    return float(mean.item() + 4 * deviation.item())
+
+
 def _look(plane: Plane) -> _Look:
     smooth = cv2.GaussianBlur(plane, (3, 3), 0)
     across = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=0.125)
@@ -145,15 +151,21 @@ def _compare(now: _Look, reference: _Look) -> Flaw | None:
     like = _product(now.edges, reference.edges) - now.strength * reference.strength
     like /= np.maximum(spread * _deviation(now.edges, now.strength), 1e-3)
     same = float((like[telling] >= _LIKE).mean())
-    strength = float(np.median(now.strength[telling] / reference.strength[telling]))
-    lit = float(np.median(now.light[telling]) / max(float(np.median(reference.light[telling])), 1.0))
+    strength = _median(now.strength[telling] / reference.strength[telling])
+    lit = _median(now.light[telling]) / max(_median(reference.light[telling]), 1.0)
     if strength < _VEILED * lit or (same < _SAME_SHARE and strength < _FLAT):
         return Flaw.COVERED
     sharp = now.fine[telling] / np.maximum(now.strength[telling], 1e-3)
     was_sharp = reference.fine[telling] / np.maximum(reference.strength[telling], 1e-3)
-    if float(np.median(sharp / was_sharp)) < _SOFT:
+    if _median(sharp / was_sharp) < _SOFT:
         return Flaw.DEFOCUSED
     return Flaw.TURNED if same < _SAME_SHARE else None
+
+
+def _median(values: npt.NDArray[np.float32]) -> float:
+    """NumPy's costs ten times as much for so few."""
+    ordered = np.sort(values)
+    return float(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
 
 
 def _blocks(values: npt.NDArray[np.float32] | Plane) -> Blocks:
