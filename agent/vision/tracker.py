@@ -28,6 +28,10 @@ _WINDOW = (1 << _LOOKS) - 1
 _BITS = np.array([looks.bit_count() for looks in range(_WINDOW + 1)])
 _TRIES = 10
 """Looks after which an unconfirmed track is given up: it neither moves nor convinces."""
+_FAINT, _FAINT_S = 5, 2.0
+"""Hits and time after which a confirmed track is given up that neither moves nor scores enough for a birth: a post that
+somebody stood behind goes on looking a little like him.
+"""
 _TENTATIVE_MISSES = 2
 _LOST_S = 2.0
 """A confirmed track outlives this long without a hit."""
@@ -63,6 +67,9 @@ _THING = np.dtype(
         ("hit_at", "f4", 2),  # and where
         ("looks", "i1"),  # the last _LOOKS looks, the newest lowest; a bit is set for a hit
         ("age", "i4"),  # looks since birth
+        ("lively_s", "f8"),  # when it last scored enough for a birth, or had moved
+        ("lively_at", "f4", 2),  # and where
+        ("faint", "i4"),  # hits since then
         ("misses", "i4"),  # looks since the last hit
         ("held", "?"),  # its patch was found again since
         ("confirmed", "?"),
@@ -195,14 +202,15 @@ class Tracker:
         things["seen_s"], things["at_s"], things["misses"] = mono_s, mono_s, 0
         things["looks"] |= 1
         if not things["confirmed"].all():
-            way = centres - things["born_at"]
-            moved = np.hypot(way[:, 0], way[:, 1]) >= _MOVED * sizes[:, 1]
+            moved = _length(centres - things["born_at"]) >= _MOVED * sizes[:, 1]
             things["confirmed"] |= (_BITS[things["looks"]] >= _HITS) & (moved | (things["best"] >= self._confident))
+        _enliven(things, scores >= self._birth_score, mono_s)
         self._things[rows] = things
 
     def _lose(self, mono_s: float) -> None:
         things = self._things
         known = (things["misses"] >= _LOST_MISSES) & (mono_s - things["seen_s"] > _LOST_S)
+        known |= (things["faint"] > _FAINT) & (mono_s - things["lively_s"] > _FAINT_S)
         tentative = (things["misses"] >= _TENTATIVE_MISSES) | (things["age"] > _TRIES)
         lost = np.where(things["confirmed"], known, tentative)
         if lost.any():
@@ -215,10 +223,11 @@ class Tracker:
         born["id"] = np.arange(self._last_id + 1, self._last_id + 1 + len(boxes))
         self._last_id += len(boxes)
         born["centre"], born["size"] = _halves(boxes)
-        born["born_at"] = born["hit_at"] = born["centre"]
+        born["born_at"] = born["hit_at"] = born["lively_at"] = born["centre"]
         born["label"], born["colours"] = labels, colours
         born["score"] = born["best"] = scores
-        born["seen_s"], born["at_s"], born["looks"], born["age"] = mono_s, mono_s, 1, 1
+        born["seen_s"] = born["at_s"] = born["lively_s"] = mono_s
+        born["looks"] = born["age"] = 1
         self._things = np.concatenate([self._things, born])
 
     def _tracks(self, mono_s: float) -> tuple[Track, ...]:
@@ -234,6 +243,19 @@ def _expected(things: npt.NDArray[Any], mono_s: float) -> tuple[Floats, Floats]:
     """Centres and sizes at that time."""
     ahead = np.minimum(mono_s - things["at_s"], _AHEAD_S).astype(np.float32)[:, np.newaxis]
     return things["centre"] + things["velocity"] * ahead, things["size"]
+
+
+def _enliven(things: npt.NDArray[Any], sure: npt.NDArray[np.bool_], mono_s: float) -> None:
+    """Of things that were hit: whether they are more than something that looks a little like it."""
+    lively = sure | (_length(things["centre"] - things["lively_at"]) >= _MOVED * things["size"][:, 1])
+    things["faint"] += 1
+    things["faint"][lively] = 0
+    things["lively_s"][lively] = mono_s
+    things["lively_at"][lively] = things["centre"][lively]
+
+
+def _length(ways: Floats) -> Floats:
+    return np.asarray(np.hypot(ways[:, 0], ways[:, 1]), np.float32)
 
 
 def _boxes(centres: Floats, sizes: Floats) -> Boxes:

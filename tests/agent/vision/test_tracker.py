@@ -50,6 +50,20 @@ def test_a_cone_that_neither_moves_nor_convinces_is_never_shown() -> None:
     assert not any(looks.look(person(100, score=0.5)) for _ in range(40))
 
 
+def test_a_post_that_goes_on_looking_a_little_like_who_walked_behind_it_is_given_up() -> None:
+    looks = Looks()
+    assert looks.walk(range(100, 220, 20))[-1]
+    shown = [looks.look(person(220, score=0.3)) for _ in range(20)]
+    assert shown[0]
+    assert not any(shown[10:])
+
+
+def test_somebody_who_waits_is_kept_as_long_as_he_is_seen_well() -> None:
+    looks = Looks()
+    looks.walk(range(100, 220, 20))
+    assert all(looks.look(person(220, score=0.45 if turn % 4 else 0.3)) for turn in range(40))
+
+
 def test_a_still_person_who_convinces_is_shown() -> None:
     looks = Looks()
     assert [len(looks.look(person(100, score=0.8), motion=NOWHERE)) for _ in range(4)] == [0, 1, 1, 1]
