@@ -264,7 +264,7 @@ class Centre:
                 self._answer(session, now)
             while self._outbox:
                 answer = self._outbox.popleft()
-                session.publish(answer.topic, answer.payload, retain=answer.retain)
+                session.publish(answer.topic, answer.payload, retain=answer.retain, expiry_s=answer.expiry_s)
             session.tick()
             for waiter in self._waiters:
                 if not waiter.done():

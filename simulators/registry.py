@@ -21,7 +21,7 @@ from agent.contract import (
     body_of,
     split_up,
 )
-from agent.contract.commands import CommandReply, Handled, Verb, Verdict
+from agent.contract.commands import CommandReply, Handled, Verb, Verdict, expiry_s
 from agent.contract.jws import FlawError, Token
 from agent.events import CATALOGUE, JsonValue, Kind, Lane
 from simulators.books import LaneBook, Proof
@@ -105,6 +105,8 @@ class Answer:
     topic: str
     payload: bytes
     retain: bool
+    expiry_s: int | None = None
+    """The broker forgets it then (MQTT 5)."""
 
 
 class Registry:
@@ -225,7 +227,8 @@ class Registry:
         found, payload = order(
             self._desk.operator, name, verb, args, challenge=gateway.status.challenge, order_id=order_id
         )
-        return found, Answer(f"gatehouse/1/down/{gateway.path}/command/{verb}", payload, retain=False)
+        topic = f"gatehouse/1/down/{gateway.path}/command/{verb}"
+        return found, Answer(topic, payload, retain=False, expiry_s=expiry_s(verb))
 
     def owe_all(self) -> None:
         """The broker may have forgotten the retained receipts."""

@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import ValidationError
 
 from agent.commands.seal import in_parts, seal
-from agent.commands.signing import LIVES_S, order, read_private
+from agent.commands.signing import order, read_private
 from agent.contract import StatusMessage, Topics
-from agent.contract.commands import ARGS_OF, MOVES, CommandReply, Handled, KeySet, Verb, Verdict
+from agent.contract.commands import ARGS_OF, LIVES_S, MOVES, CommandReply, Handled, KeySet, Verb, Verdict, expiry_s
 from agent.contract.jws import FlawError, Token
 from agent.credentials import parse_change
 from agent.events import JsonValue, Lane
@@ -138,7 +138,7 @@ async def _give(options: argparse.Namespace, settings: Settings, clock: Clock) -
         session.flush()
         status = StatusMessage.model_validate_json(await _next(session, wake, clock, topics.status, options.wait))
         for order_id, payload in _signed(options, verb, settings.gateway.id, status):
-            session.publish(topics.command(verb), payload)
+            session.publish(topics.command(verb), payload, expiry_s=expiry_s(verb))
             session.flush()
             said = await _next(session, wake, clock, topics.reply(order_id), options.wait)
             reply = CommandReply.model_validate_json(said)

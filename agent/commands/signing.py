@@ -4,7 +4,6 @@ import os
 import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -22,9 +21,6 @@ from agent.contract.commands import Command, Key, KeySet, Role, Verb
 from agent.contract.jws import Typ, sign, x_of
 from agent.events import JsonValue
 from drivers.base import ConfigError
-
-LIVES_S: Final = 120
-"""What `exp` allows: as long as a challenge can live."""
 
 
 def order(

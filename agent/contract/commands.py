@@ -67,6 +67,14 @@ MOVES: Final = frozenset({
     Verb.UNLOCK, Verb.LOCK, Verb.LOCKDOWN, Verb.OUTPUT, Verb.SNAPSHOT, Verb.CONFIGURATION, Verb.RESTART
 })  # fmt: skip
 """Orders that must quote the challenge of `status`. The others change nothing when they are given again."""
+LIVES_S: Final = 120
+"""An order that moves something is worth nothing after so long, as its challenge is not: for `exp`, and the message's
+expiry (MQTT 5)."""
+
+
+def expiry_s(verb: Verb) -> int | None:
+    """Of the order's message; None where it is still good when it comes late."""
+    return LIVES_S if verb in MOVES else None
 
 
 class _Strict(Document):

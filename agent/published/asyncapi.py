@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
+from agent.contract.commands import expiry_s
 from agent.contract.messages import VERSION
 from agent.contract.samples import Sample
 from agent.contract.table import JOSE, MESSAGES, Direction, MessageType
@@ -37,7 +38,12 @@ def document() -> Node:
     for message in MESSAGES:
         channels[message.name] = _channel(message.direction, message.address, {message.name: message.name})
         operations[message.name] = _operation(
-            message.direction, message.name, retain=message.retain, qos=message.qos, summary=message.words.en
+            message.direction,
+            message.name,
+            retain=message.retain,
+            qos=message.qos,
+            summary=message.words.en,
+            expiry=None if message.verb is None else expiry_s(message.verb),
         )
     channels["event"] = _channel(Direction.UP, Suffix.EVENT, {kind.value: f"event.{kind}" for kind in Kind})
     operations["event"] = _operation(Direction.UP, "event", retain=False, qos=1, summary="Something happened")
@@ -82,12 +88,15 @@ def _channel(direction: Direction, suffix: str, messages: Mapping[str, str]) -> 
     }
 
 
-def _operation(direction: Direction, channel: str, *, retain: bool, qos: int, summary: str) -> Node:
+def _operation(
+    direction: Direction, channel: str, *, retain: bool, qos: int, summary: str, expiry: int | None = None
+) -> Node:
+    expires = {} if expiry is None else {"messageExpiryInterval": expiry}
     return {
         "action": "send" if direction is Direction.UP else "receive",
         "channel": {"$ref": f"#/channels/{channel}"},
         "summary": summary,
-        "bindings": {"mqtt": {"qos": qos, "retain": retain, "bindingVersion": "0.2.0"}},
+        "bindings": {"mqtt": {"qos": qos, "retain": retain, **expires, "bindingVersion": "0.2.0"}},
     }
 
 
