@@ -122,6 +122,7 @@ class Configuration:
         for name in _moved(self.settings, inspection.settings):
             raise RejectionError(f"{name} is changed, which takes a visit")
         digest = _digest(text.encode())
+        self._clear(digest)
         with locked(self._folder):
             write_whole(self._folder / f"{digest}.toml", text.encode())
         self._write(self._state.model_copy(update={
@@ -133,9 +134,7 @@ class Configuration:
         trial = self._state.trial
         assert trial is not None
         self._write(self._state.model_copy(update={"good": trial.digest, "trial": None}))
-        for path in self._folder.glob("*.toml"):
-            if path.stem != trial.digest:
-                path.unlink(missing_ok=True)
+        self._clear(trial.digest)
 
     def roll_back(self, reason: str) -> None:
         """What was good before is in force from the next start on, and in `settings` at once. Raises: ConfigError."""
@@ -164,6 +163,13 @@ class Configuration:
                 return found
             _log.error("configuration %s is not what was kept", digest)
         return own
+
+    def _clear(self, digest: str) -> None:
+        """Of those that were given up nothing stays but the last."""
+        for path in self._folder.glob("*.toml"):
+            if path.stem not in (digest, self._state.good):
+                with suppress(OSError):  # it is in nobody's way
+                    path.unlink(missing_ok=True)
 
     def _write(self, state: State) -> None:
         with locked(self._folder):
@@ -194,9 +200,13 @@ def _kept(folder: Path, base: str) -> State:
 
 
 def _moved(own: Settings, other: Settings) -> Iterator[str]:
-    """What no order may change: who the gateway is, whom it trusts, and where its records and secrets are."""
+    """What no order may change: who the gateway is, whom it trusts, and where its records and secrets are.
+
+    A file named as a password would be shown to the broker that the same order names.
+    """
     for name in ("gateway.id", "commands.roots", "commands.signed_receipts", "storage.folder", "run.folder",
-                 "access.credentials_file"):  # fmt: skip
+                 "access.credentials_file", "centre.cert_file", "centre.key_file", "centre.password_file",
+                 "privacy.key_file"):  # fmt: skip
         section, key = name.split(".")
         if getattr(getattr(own, section), key) != getattr(getattr(other, section), key):
             yield name

@@ -62,6 +62,16 @@ def test_one_that_reached_the_centre_is_kept_and_the_next_one_stands_on_it(file:
     assert (ended.order, ended.reason) == ("a-1", "not reached")
 
 
+def test_of_those_that_are_given_up_only_the_last_stays_on_the_disk(file: Path) -> None:
+    propose(file)
+    Configuration.begin(file).keep()
+    for beat in range(11, 20):
+        propose(file, OWN.replace("heartbeat_s = 60", f"heartbeat_s = {beat}"))
+        Configuration.begin(file).roll_back("not reached")
+    assert beats(file) == 10
+    assert len(list((file.parent / "state" / FOLDER).glob("*.toml"))) == 2
+
+
 def test_one_that_never_gets_so_far_is_given_up_after_three_starts(file: Path) -> None:
     propose(file)
     assert [Configuration.begin(file).settings.centre.heartbeat_s for _ in range(MAX_STARTS)] == [10] * MAX_STARTS
@@ -88,6 +98,9 @@ def test_what_is_changed_on_site_stands_above_what_was_sent(file: Path) -> None:
     (OWN.replace('"state"', '"elsewhere"'), "storage.folder"),
     (OWN + '\n[commands]\nroots = ["mine.pub"]\n', "commands.roots"),
     (OWN + '\n[access]\ncredentials_file = "all.json"\n', "access.credentials_file"),
+    (OWN + '\n[privacy]\nkey_file = "other.key"\n', "privacy.key_file"),
+    (OWN.replace("[storage]", 'username = "u"\npassword_file = "state/encryption.key"\n[storage]'),
+     "centre.password_file"),
 ])  # fmt: skip
 def test_one_that_is_wrong_or_takes_a_visit_is_not_even_tried(file: Path, text: str, reason: str) -> None:
     with pytest.raises(RejectionError, match=reason):
