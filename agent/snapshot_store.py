@@ -17,12 +17,14 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
+
+from pydantic import TypeAdapter
 
 from agent.files import locked, permissions, sync_folder, write_whole
 from drivers.base import Clock, ConfigError, GatehouseError
@@ -33,6 +35,8 @@ KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
 SNAPSHOT_ID: Final = re.compile(r"[A-Za-z0-9-]{1,40}")
 _SUFFIX = ".snap"
+_UNFINISHED = f".*{_SUFFIX}.new"
+"""As `write_whole` names them."""
 
 
 class SnapshotError(GatehouseError):
@@ -53,6 +57,9 @@ class Kept:
     boot: str
     expires_mono_s: float
     hidden: bool
+
+
+_KEPT = TypeAdapter(Kept)
 
 
 class SnapshotStore:
@@ -87,8 +94,8 @@ class SnapshotStore:
         return _unseal(_unseal(self._key(), bytes.fromhex(key), kept.id), sealed or body, kept.id)
 
     def kept(self) -> Iterator[Kept]:
-        """What may be shown here, the oldest first."""
-        for path in self._files():
+        """What may be shown here, the oldest first. Raises: SnapshotError."""
+        for path, _ in self._files():
             with suppress(SnapshotError):  # gone meanwhile, or no snapshot: `sweep` sees to it
                 kept, _, _ = self._read(path)
                 if not kept.hidden and not self._is_over(kept):
@@ -99,66 +106,94 @@ class SnapshotStore:
 
         What is left of another boot is over `keep_s` after our start, whatever the clock says.
 
-        Raises: SnapshotError when one cannot be deleted.
+        Raises: SnapshotError when one cannot be deleted, after the others.
         """
-        deleted = 0
         outlived = self._clock.mono_s() - self._begun_s >= keep_s
-        for path in self._files():
+
+        def is_over(path: Path) -> bool:
             try:
                 kept, _, _ = self._read(path)
-                over = self._is_over(kept) or (outlived and kept.boot != self._boot) or kept.camera not in cameras
             except SnapshotError:
-                over = True
-            if over:
-                self._delete(path)
-                deleted += 1
-        return deleted
+                return True
+            return self._is_over(kept) or (outlived and kept.boot != self._boot) or kept.camera not in cameras
+
+        over = [path for path, _ in self._files() if is_over(path)]
+        return self._delete_all(over) + self._delete_unfinished()
 
     # ------------------------------------------------------------ files
+
+    def _delete_all(self, paths: Iterable[Path]) -> int:
+        deleted, refusals = 0, list[SnapshotError]()
+        for path in paths:
+            try:
+                self._delete(path)
+                deleted += 1
+            except SnapshotError as err:
+                refusals.append(err)
+        if refusals:
+            raise refusals[0]
+        return deleted
+
+    def _delete_unfinished(self) -> int:
+        """What a power cut left of a picture that was being written; while we hold the lock nobody writes."""
+        if not any(self._folder.glob(_UNFINISHED)):
+            return 0
+        try:
+            with locked(self._folder):
+                return self._delete_all(list(self._folder.glob(_UNFINISHED)))
+        except ConfigError as err:
+            raise SnapshotError(str(err), hint=err.hint) from err
 
     def _path(self, snapshot: str) -> Path:
         if not SNAPSHOT_ID.fullmatch(snapshot):
             raise SnapshotError(f"{snapshot!r} is no snapshot", hint="see: gatehouse snapshots list")
         return self._folder / f"{snapshot}{_SUFFIX}"
 
-    def _files(self) -> list[Path]:
+    def _files(self) -> list[tuple[Path, int]]:
+        """The pictures and their sizes, the oldest first. Raises: SnapshotError."""
+        found = []
         try:
-            found = [(path.stat().st_mtime_ns, path) for path in self._folder.glob(f"*{_SUFFIX}")]
-        except OSError:
-            return []
-        return [path for _, path in sorted(found)]
+            for path in self._folder.iterdir():
+                if path.suffix == _SUFFIX:
+                    with suppress(FileNotFoundError):  # deleted meanwhile
+                        status = path.lstat()
+                        found.append((status.st_mtime_ns, path, status.st_size))
+        except FileNotFoundError:
+            return []  # none was ever taken
+        except OSError as err:
+            raise SnapshotError(f"{self._folder}: {err.strerror}", hint=permissions(self._folder)) from err
+        return [(path, size) for _, path, size in sorted(found)]
 
     def _read(self, path: Path) -> tuple[Kept, str, bytes]:
         try:
             head, _, body = path.read_bytes().partition(b"\n")
-            said = json.loads(head)
-            key = said.pop("key")
-            said.pop("v")
-            return Kept(**said), str(key), body
+            kept, key = _KEPT.validate_json(head, strict=True), json.loads(head)["key"]
+            _moment(kept.expires)
+            return kept, str(key), body
         except FileNotFoundError:
             raise _gone(path.stem) from None
         except OSError as err:
             raise SnapshotError(f"{path}: {err.strerror}", hint=permissions(path)) from err
-        except (ValueError, TypeError, KeyError, AttributeError) as err:
+        except (ValueError, TypeError, KeyError, OverflowError) as err:
             raise SnapshotError(f"{path} is no snapshot", hint="it is deleted with the next sweep") from err
 
     def _is_over(self, kept: Kept) -> bool:
         now = self._clock.utc()
         if kept.boot == self._boot and self._clock.mono_s() >= kept.expires_mono_s:
             return True
-        if kept.expires and now is not None:
-            return now >= datetime.fromisoformat(kept.expires)
+        expires = _moment(kept.expires)
+        if expires is not None and now is not None:
+            return now >= expires
         # Taken in another boot while the clock was not trusted: nobody knows how long ago.
-        return not kept.expires and kept.boot != self._boot
+        return expires is None and kept.boot != self._boot
 
     def _bound(self) -> None:
         files = self._files()
-        sizes = {path: path.stat().st_size for path in files if path.exists()}
-        used = sum(sizes.values())
-        for path in files[:-1]:
+        used = sum(size for _, size in files)
+        for path, size in files[:-1]:
             if used <= self._max_bytes:
                 return
-            used -= sizes.get(path, 0)
+            used -= size
             self._delete(path)
 
     def _delete(self, path: Path) -> None:
@@ -206,6 +241,11 @@ def lasting(snapshot: str, camera: str, clock: Clock, boot: str, keep_s: float, 
         expires_mono_s=clock.mono_s() + keep_s,
         hidden=hidden,
     )
+
+
+def _moment(text: str) -> datetime | None:
+    """None for an empty text. Raises: ValueError, OverflowError."""
+    return datetime.fromisoformat(text).astimezone(UTC) if text else None
 
 
 def _seal(key: bytes, content: bytes, name: str) -> bytes:

@@ -188,3 +188,50 @@ async def test_a_disk_that_refuses_to_delete_is_told(tmp_path: Path, monkeypatch
     monkeypatch.setattr(Path, "unlink", refuse)
     with pytest.raises(SnapshotError, match="cannot be deleted: Read-only file system"):
         here.sweep(HOUR_S, CAMERAS)
+
+
+async def test_one_that_cannot_be_deleted_keeps_no_other(tmp_path: Path) -> None:
+    clock = ManualClock()
+    for name in ("a1", "a2", "a3"):
+        store(tmp_path, clock).put(kept(clock, name), JPEG)
+    folder = tmp_path / "snapshots"
+    (folder / "a1.snap").unlink()
+    (folder / "a1.snap").mkdir()
+    os.utime(folder / "a1.snap", (0, 0))
+    await clock.advance(HOUR_S)
+    with pytest.raises(SnapshotError, match="cannot be deleted"):
+        store(tmp_path, clock).sweep(HOUR_S, CAMERAS)
+    assert [path.name for path in folder.iterdir()] == ["a1.snap"]
+
+
+def test_what_a_power_cut_left_half_written_goes(tmp_path: Path) -> None:
+    clock = ManualClock()
+    store(tmp_path, clock).put(kept(clock), JPEG)
+    picture = tmp_path / "snapshots" / "a1.snap"
+    (tmp_path / "snapshots" / ".b2.snap.new").write_bytes(picture.read_bytes())
+    assert store(tmp_path, clock).sweep(HOUR_S, CAMERAS) == 1
+    assert [path.name for path in picture.parent.iterdir()] == ["a1.snap"]
+
+
+@pytest.mark.parametrize(
+    ("said", "instead"),
+    [
+        (b'"expires": "20', b'"expires": "xx'),
+        (b'"hidden": false', b'"hidden": "yes"'),
+        (b'"expires_mono_s": ', b'"x": '),
+    ],
+)
+def test_a_picture_whose_words_are_damaged_goes(tmp_path: Path, said: bytes, instead: bytes) -> None:
+    clock = ManualClock()
+    store(tmp_path, clock).put(kept(clock), JPEG)
+    picture = tmp_path / "snapshots" / "a1.snap"
+    assert said in picture.read_bytes()
+    picture.write_bytes(picture.read_bytes().replace(said, instead))
+    assert list(store(tmp_path, clock).kept()) == []
+    assert store(tmp_path, clock).sweep(HOUR_S, CAMERAS) == 1
+
+
+def test_a_folder_that_cannot_be_listed_is_told(tmp_path: Path) -> None:
+    (tmp_path / "snapshots").write_text("no folder")
+    with pytest.raises(SnapshotError, match="snapshots"):
+        store(tmp_path, ManualClock()).sweep(HOUR_S, CAMERAS)
