@@ -9,10 +9,12 @@ import itertools
 import logging
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from agent.observations import Observation, View
 from agent.settings import Camera, Settings
+from agent.vision.allowance import Allowance
 from agent.vision.rates import Rates
 from agent.vision.suspicion import Suspicion
 from agent.vision.wire import (
@@ -35,6 +37,8 @@ _START_S = 30.0
 """A cold start of numpy, OpenCV and the model on a Pi takes some seconds."""
 _TERM_S = 0.5
 _CHUNK = 65536
+_WORDS = 200
+"""Characters of what the process says in words."""
 SNAPSHOT_S = 8.0
 """A picture that takes longer is given up: an inference and a face model that is loaded first, on a busy Pi."""
 
@@ -175,15 +179,18 @@ class VisionClient:
 
         Raises: FrameError for nonsense, LinkError when the worker cannot work.
         """
-        buffer = bytearray()
+        buffer, allowance = bytearray(), Allowance(len(self._cameras), self._clock.mono_s())
         while chunk := await _read(reader):
             buffer += chunk
             used = 1
             while used:
                 used, message = decode(buffer)
                 del buffer[:used]
+                now_s, state = self._clock.mono_s(), isinstance(message, Status | View | Stats)
+                if used and not allowance.spend(used, now_s, state=state):
+                    raise FrameError("vision", "the vision process says more than its cameras can show")
                 if isinstance(message, Failed):
-                    raise LinkError("vision", message.reason, hint=message.hint)
+                    raise LinkError("vision", message.reason[:_WORDS], hint=message.hint[:_WORDS])
                 if isinstance(message, Observation | View):
                     self._demand_ours(message.camera)
                     self._observe(message)
@@ -191,10 +198,10 @@ class VisionClient:
                 elif isinstance(message, Status):
                     self._demand_ours(message.device)
                     self._opened = True
-                    self._say(message)
+                    self._say(replace(message, reason=message.reason[:_WORDS], hint=message.hint[:_WORDS]))
                 elif isinstance(message, Stats):
                     self._account(message)
-                    if self._suspicion.lives(now_s := self._clock.mono_s()):
+                    if self._suspicion.lives(now_s):
                         self._say_who_is_left_out()
                     if self._suspicion.over(now_s):
                         return True
@@ -210,7 +217,7 @@ class VisionClient:
         if wanted is None or answer is None or answer.done():
             return  # too late
         if isinstance(message, NoSnapshot):
-            answer.set_exception(LinkError(wanted.camera, message.reason[:200], hint="see gatehouse status"))
+            answer.set_exception(LinkError(wanted.camera, message.reason[:_WORDS], hint="see gatehouse status"))
         elif message.camera != wanted.camera or not is_jpeg(message.jpeg, wanted.max_bytes):
             raise FrameError("vision", "the vision process answers with something else than the picture")
         else:
@@ -251,6 +258,8 @@ class VisionClient:
         """Keep the sums, and say as readings at which rate each camera is watched."""
         for camera in stats.cameras:
             self._demand_ours(camera.camera)
+        if len({camera.camera for camera in stats.cameras}) < len(stats.cameras):
+            raise FrameError("vision", "the vision process speaks of a camera twice")
         self.stats = stats
         for reading in self._rates.readings(stats, self._clock.mono_s()):
             self._emit(reading)

@@ -24,9 +24,14 @@ from drivers.camera import CameraSource
 MAX_BODY: Final = 1 << 20
 """Far above the largest message (an observation of a crowd is some 20 KB), far below what would hurt."""
 
+MAX_TRACKS: Final = 500
+_LATEST_S: Final = 1e10
+"""Uptimes beyond, some three centuries, are none."""
+
 _HEAD = struct.Struct(">IB")
 
 _Count = Annotated[int, Field(ge=0, le=10_000)]
+_Sum = Annotated[float, Field(ge=0, le=1e12)]
 Polygon = Annotated[tuple[tuple[float, float], ...], Field(min_length=3)]
 
 
@@ -70,10 +75,10 @@ class CameraStats:
     """
 
     camera: DeviceId
-    fps: float
-    wanted_fps: float
-    looked: float
-    missed: float
+    fps: _Sum
+    wanted_fps: _Sum
+    looked: _Sum
+    missed: _Sum
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +92,12 @@ class Stats:
     dropped: int
     moving: int
     inferences: int
-    cpu_s: float
-    motion_cpu_s: float
-    inference_cpu_s: float
+    cpu_s: _Sum
+    motion_cpu_s: _Sum
+    inference_cpu_s: _Sum
     rss_kib: int
     runtime: str
-    pace: float = 1.0
+    pace: _Sum = 1.0
     cameras: tuple[CameraStats, ...] = ()
 
 
@@ -187,15 +192,20 @@ def decode(buffer: bytes | bytearray) -> tuple[int, Message | None]:
         message = _ADAPTERS[kind].validate_json(bytes(buffer[_HEAD.size : used]))
     except ValidationError as err:
         raise FrameError("vision", f"a frame is no {_TYPES[kind].__name__}: {err.error_count()} errors") from err
-    if isinstance(message, Observation | View) and not _finite(message):
-        raise FrameError("vision", "an observation or view holds numbers that are none")
+    if isinstance(message, Observation | View | Status | Snapshot) and not _possible(message):
+        raise FrameError("vision", f"a {_TYPES[kind].__name__} holds numbers that are none")
     return used, message
 
 
-def _finite(seen: Observation | View) -> bool:
-    if isinstance(seen, View):
-        return math.isfinite(seen.mono_s) and math.isfinite(seen.reference_s)
-    numbers = [seen.mono_s]
-    for track in seen.tracks:
+def _possible(said: Observation | View | Status | Snapshot) -> bool:
+    """Whether its times can be converted into a date, and its other numbers are some."""
+    if not 0 <= said.mono_s < _LATEST_S:
+        return False
+    if isinstance(said, View):
+        return 0 <= said.reference_s < _LATEST_S
+    if not isinstance(said, Observation):
+        return True
+    numbers: list[float] = []
+    for track in said.tracks:
         numbers += [track.score, track.box.left, track.box.top, track.box.right, track.box.bottom]
-    return all(map(math.isfinite, numbers))
+    return len(said.tracks) <= MAX_TRACKS and all(map(math.isfinite, numbers))

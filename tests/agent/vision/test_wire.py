@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from agent.observations import Box, Flaw, Label, Observation, Track, View
 from agent.vision.wire import (
     MAX_BODY,
+    MAX_TRACKS,
     Failed,
     FrameType,
     Message,
@@ -41,6 +42,8 @@ CONFIG = WorkerConfig(
     profile="economical",
     cpu_cores=1.0,
 )
+STATS = Stats(10, 0, 5, 3, 1.5, 0.01, 0.2, 100_000, "litert")
+SUMS = encode(STATS)[5:]
 MESSAGES: list[Message] = [
     CONFIG,
     Observation(CAMERA, 12.5, looked=True, tracks=(Track(7, Label.PERSON, Box(1.5, 2, 30, 40.25), 0.81),)),
@@ -48,7 +51,7 @@ MESSAGES: list[Message] = [
     View(CAMERA, 12.7, 3.5, Flaw.COVERED),
     View(CAMERA, 12.8, 3.5),
     Status(CAMERA, DeviceState.FAULT, 13.0, "没有图像", "检查网线"),
-    Stats(10, 0, 5, 3, 1.5, 0.01, 0.2, 100_000, "litert"),
+    STATS,
     Failed("no model", "run this"),
     SnapshotWanted(7, CAMERA, 13.5, 65536),
     Snapshot(7, CAMERA, 13.4, bytes(range(256)) * 40, 1, 2, whole=False),
@@ -103,6 +106,9 @@ def observation(**changes: object) -> bytes:
     return frame(FrameType.OBSERVATION, json.dumps(table | changes).encode())
 
 
+TRACK = {"id": 1, "label": "person", "box": {"left": 0, "top": 0, "right": 9, "bottom": 9}, "score": 1}
+
+
 @pytest.mark.parametrize(
     "garbage",
     [
@@ -114,6 +120,13 @@ def observation(**changes: object) -> bytes:
         frame(FrameType.OBSERVATION, b"{}"),
         observation(mono_s=float("nan")),
         observation(mono_s="soon"),
+        observation(mono_s=-1e15),
+        observation(mono_s=1e300),
+        observation(tracks=[TRACK] * (MAX_TRACKS + 1)),
+        frame(FrameType.STATUS, b'{"device": "c", "state": "ok", "mono_s": NaN}'),
+        frame(FrameType.STATUS, b'{"device": "c", "state": "ok", "mono_s": -1e15}'),
+        snapshot(mono_s=-1e15),
+        frame(FrameType.STATS, SUMS.replace(b'"cpu_s":1.5', b'"cpu_s":NaN')),
         observation(tracks=[{"id": 1, "label": "dragon", "box": {}, "score": 1}]),
         frame(FrameType.CONFIG, b'{"cameras": []}'),
         snapshot(mono_s=float("inf")),
