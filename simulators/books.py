@@ -110,7 +110,9 @@ class LaneBook:
         return len(news)
 
     def declare(self, first: int, last: int, digest: bytes) -> None:
-        """The gateway says that `first..last` were dropped."""
+        """The gateway says that `first..last` were dropped. Raises: ValueError for what cannot be."""
+        if not 1 <= first <= last <= self.known + MAX_LEAP:
+            raise ValueError("no range of this lane")
         if news := self._news(first, last):
             self.dropped += len(news)
             self._add(_Piece(first, last, digest), news)

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -31,6 +32,10 @@ RECEIPT_EVERY_S: Final = 0.05
 GRACE_S: Final = 1.0
 """A gap must stand still for so long before the centre asks for what is missing."""
 MAX_REQUESTS: Final = 4
+PICTURES: Final = 20
+"""Of each gateway so many are kept, the latest."""
+_UNREADABLE: Final = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
+"""What a message that is none of the contract's may raise; no gateway ends its centre by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,11 @@ class GatewayBook:
 
     def lane(self, epoch: str, lane: Lane) -> LaneBook:
         return self.lanes.setdefault((epoch, lane), LaneBook(epoch, lane))
+
+    def keep(self, picture: str, jpeg: bytes) -> None:
+        self.pictures[picture] = jpeg
+        while len(self.pictures) > PICTURES:
+            del self.pictures[next(iter(self.pictures))]
 
     def when(self, received: Received) -> datetime | None:
         """The event's own time, or by the offset of its boot; None while neither is known."""
@@ -153,7 +163,7 @@ class Registry:
                     message = gateway.devices[device] = DeviceMessage.model_validate_json(payload)
                     self.on_news(f"{name} {device}: {message.state} {message.reason}")
                 case ["media", picture]:
-                    gateway.pictures[picture] = payload
+                    gateway.keep(picture, payload)
                 case ["event", lane, _]:
                     return self._event(name, gateway, Lane(lane), payload, now)
                 case ["reply", _] if b'"verb":' in payload:
@@ -165,7 +175,7 @@ class Registry:
                     self._reply(name, gateway, RequestReply.model_validate_json(payload))
                 case _:
                     pass
-        except (ValidationError, ValueError, KeyError, TypeError) as error:
+        except _UNREADABLE as error:
             self.unreadable += 1
             self.on_news(f"{topic}: unreadable: {type(error).__name__}")
         return False
@@ -275,6 +285,8 @@ class Registry:
     def _event(self, name: str, gateway: GatewayBook, lane: Lane, payload: bytes, now: float) -> bool:
         """Whether it brought entries that are new."""
         document = json.loads(payload)
+        if b"\\u" in payload:
+            json.dumps(document, ensure_ascii=False).encode()  # half a character is no text, and no file takes it
         house, sender, epoch = document["source"].split("/")
         if house != "gatehouse" or sender != name or document["id"] != f"{lane}/{document['sequence']}":
             raise ValueError("source or id do not fit the topic")
@@ -295,23 +307,15 @@ class Registry:
             return False
         kind = str(document["type"]).removeprefix("gatehouse.")
         if kind not in CATALOGUE:
-            book.reject(sequence, f"unknown kind {kind}")
+            book.reject(sequence, f"unknown kind {kind[:80]}")
             return True
-        received = Received(
-            gateway=name,
-            epoch=epoch,
-            lane=lane,
-            sequence=sequence,
-            kind=Kind(kind),
-            subject=str(document.get("subject", "")),
-            data=data,
-            mono_s=float(document.get("uptime", 0.0)),
-            arrived_s=now,
-            readings=news if lane is Lane.TELEMETRY else 0,
-            boot=str(document.get("boot", "")),
-            time=document.get("time"),
-        )
-        self._note(gateway, received)
+        try:
+            readings = news if lane is Lane.TELEMETRY else 0
+            received = _received(name, (epoch, lane, sequence), Kind(kind), document, readings, now)
+            self._note(gateway, received)
+        except _UNREADABLE as error:  # it has its number, and is said to be of no use
+            book.reject(sequence, f"{kind} cannot be read: {type(error).__name__}")
+            return True
         if (reason := self.judge(received)) is not None:
             book.reject(sequence, reason)
         self.on_received(received)
@@ -331,3 +335,27 @@ class Registry:
                 gateway.began[received.boot] = datetime.fromisoformat(data["began"])
             case _:
                 pass
+
+
+def _received(
+    gateway: str, place: tuple[str, Lane, int], kind: Kind, document: Mapping[str, Any], readings: int, now: float
+) -> Received:
+    """Raises: one of `_UNREADABLE`."""
+    time, mono_s = document.get("time"), float(document.get("uptime", 0.0))
+    if not math.isfinite(mono_s) or not isinstance(document["data"], dict):
+        raise ValueError("no event of the contract")
+    epoch, lane, sequence = place
+    return Received(
+        gateway=gateway,
+        epoch=epoch,
+        lane=lane,
+        sequence=sequence,
+        kind=kind,
+        subject=str(document.get("subject", "")),
+        data=document["data"],
+        mono_s=mono_s,
+        arrived_s=now,
+        readings=readings,
+        boot=str(document.get("boot", "")),
+        time=None if time is None else str(time),
+    )

@@ -3,6 +3,7 @@
 import json
 import random
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -29,7 +30,7 @@ from agent.journal import first_digest, next_digest
 from agent.settings import Name
 from drivers.base import DeviceId, PointId, Reading
 from simulators.books import LaneBook
-from simulators.registry import GRACE_S, RECEIPT_EVERY_S, Received, Registry
+from simulators.registry import GRACE_S, PICTURES, RECEIPT_EVERY_S, Received, Registry
 
 TOPICS = Topics("610200/610202/610202001/610202001001/gh-test01")
 EPOCH = "epoch-1"
@@ -347,7 +348,16 @@ def test_an_event_that_is_rejected_stands_in_the_receipt() -> None:
 
 @pytest.mark.parametrize(
     "payload",
-    [b"", b"{", b"[]", b'{"source":"gatehouse/gh-other/e","id":"alarm/1","sequence":"1","digest":"00","data":{}}'],
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"[" * 100_000,
+        b'{"source":5}',
+        b'{"source":"gatehouse/gh-test01/e","id":"alarm/inf","sequence":1e999,"digest":"00","data":{}}',
+        b'{"source":"gatehouse/gh-test01/\\ud800","id":"alarm/1","sequence":"1","digest":"00","data":{}}',
+        b'{"source":"gatehouse/gh-other/e","id":"alarm/1","sequence":"1","digest":"00","data":{}}',
+    ],
 )
 def test_what_cannot_be_read_is_counted_and_harms_nothing(payload: bytes) -> None:
     registry = Registry()
@@ -366,6 +376,36 @@ def test_a_kind_of_tomorrow_is_rejected_and_stops_nothing() -> None:
     assert said.upto == 1
     assert "of.tomorrow" in said.rejected[0].reason
     assert registry.proof().broken == 0
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"type": "gatehouse.smoke", "uptime": "soon", "data": {}},
+        {"type": "gatehouse.smoke", "uptime": "nan", "data": {}},
+        {"type": "gatehouse.smoke", "data": 5},
+        {"type": "gatehouse.entries.dropped", "data": {"epoch": EPOCH, "lane": "access"}},
+        {"type": "gatehouse.entries.dropped", "data": {"epoch": EPOCH, "lane": "access", "from": 1, "to": 10**12,
+                                                       "digest": "00"}},
+        {"type": f"gatehouse.{'x' * 1000}", "data": {}},
+    ],
+)  # fmt: skip
+def test_an_entry_that_is_of_no_use_is_rejected_and_not_taken_for_one_that_is_kept(body: dict[str, Any]) -> None:
+    gateway, registry = Gateway(), Registry()
+    text = json.dumps(body, separators=(",", ":")).encode()
+    digest = next_digest(gateway.digests[Lane.ALARM, 0], text)
+    topic = TOPICS.event(Lane.ALARM, Kind.SMOKE)
+    assert registry.take(topic, event_payload("gh-test01", EPOCH, Lane.ALARM, 1, digest, text), 1.0)
+    said = receipt_of(registry, 1.0).lanes[Lane.ALARM]
+    assert (said.upto, [rejected.sequence for rejected in said.rejected]) == (1, [1])
+
+
+def test_of_pictures_the_latest_are_kept() -> None:
+    registry = Registry()
+    for number in range(PICTURES + 5):
+        registry.take(TOPICS.media(f"p-{number}"), b"jpeg", 1.0)
+    kept = registry.gateways["gh-test01"].pictures
+    assert (len(kept), "p-4" in kept, "p-5" in kept) == (PICTURES, False, True)
 
 
 def test_missing_ranges_are_named() -> None:
