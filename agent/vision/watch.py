@@ -1,7 +1,8 @@
 """One camera's way from picture to observation: masks, motion gate, when to look, tracker.
 
 A look is one run of the detector. While something moves, a camera looks as often as its profile says; a new track is
-looked at again at once until it is confirmed or given up; one that was missed while nothing moved, every RECHECK_S.
+looked at again at once until it is confirmed or given up, and so is, once, what begins to move where nothing is
+followed; a track that was missed while nothing moved, every RECHECK_S.
 
 A picture in which nothing has moved since the last look needs none: what that look said still holds, and is said again
 every RECHECK_S with `looked` set, so that standing still and having left are both proven for nothing. Between looks in
@@ -18,6 +19,7 @@ import numpy as np
 
 from agent.observations import Observation, Track, View
 from agent.vision.motion import STILL, Luma, MotionGate, alike
+from agent.vision.newcomers import Newcomers
 from agent.vision.pairing import colours_of
 from agent.vision.profile import Profile
 from agent.vision.region import Region, around
@@ -67,6 +69,9 @@ class CameraWatch:
         )
         self._look_score = min_score * _CONTINUE
         self._profile = profile
+        self._newcomers = Newcomers()
+        self._new = False
+        """Whether somebody may have entered in the last picture that was considered."""
         self._recent: deque[tuple[float, Boxes]] = deque()
         self._moved = True
         """Whether anything has moved since the last look, or there was none yet."""
@@ -87,7 +92,8 @@ class CameraWatch:
 
     @property
     def due_s(self) -> float:
-        return self._looked_s + (0.0 if self._tracker.curious else self._profile.every_s / self.pace)
+        at_once = self._new or self._tracker.curious
+        return self._looked_s + (0.0 if at_once else self._profile.every_s / self.pace)
 
     def consider(self, frame: Frame) -> bool:
         """Black out what is private, judge the motion; whether the frame is worth a look."""
@@ -97,6 +103,7 @@ class CameraWatch:
         self._viewed = self._tamper.look(self._gate.luma, frame.mono_s)
         while self._recent and frame.mono_s - self._recent[0][0] > _RECENT_S:
             self._recent.popleft()
+        self._new = motion.any and self._newcomers.look(motion.areas, self._tracker.places(frame.mono_s))
         if motion.any:
             self._moved = True
             self.moving += 1

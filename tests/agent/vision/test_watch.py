@@ -27,7 +27,7 @@ class Street:
         self.at: float | None = None
         self.looked_at: list[Picture] = []
         self.now_s = 100.0
-        self._detector_score = 0.8
+        self.detector_score = 0.8
 
     def detect(self, picture: Picture, min_score: float) -> Sequence[Detection]:
         self.looked_at.append(picture)
@@ -35,7 +35,7 @@ class Street:
         if not len(rows):
             return NOTHING
         box = (float(columns.min()), float(rows.min()), float(columns.max()) + 1, float(rows.max()) + 1)
-        return [Detection("person", self._detector_score, box)]
+        return [Detection("person", self.detector_score, box)]
 
     def frame(self) -> Observation | None:
         """What is said of the next frame."""
@@ -65,6 +65,19 @@ def test_an_empty_street_is_looked_at_once_and_said_to_be_empty_for_nothing() ->
     again = [seen for seen in said[1:] if seen is not None]
     assert all(seen.looked and not seen.tracks for seen in again)
     assert all(QUIET_S <= b.mono_s - a.mono_s + 1e-6 < 3.0 for a, b in itertools.pairwise(again))
+
+
+def test_what_begins_to_move_is_looked_at_in_its_second_picture_too_and_then_as_often_as_the_profile_says() -> None:
+    street = Street()
+    for _ in range(3):
+        street.frame()
+    street.detector_score = 0.1  # nobody, as far as anybody can see
+    before = len(street.looked_at)
+    looks = []
+    for left in range(0, 160, 20):
+        street.walk(range(left, left + 1))
+        looks.append(len(street.looked_at) - before)
+    assert looks == [1, 2, 2, 3, 3, 4, 4, 5]
 
 
 def test_a_new_person_is_confirmed_in_consecutive_frames_then_looked_at_in_every_second() -> None:
