@@ -30,6 +30,7 @@ class Words:
 class Phrasebook:
     """Chinese of English sentences; `{}` stands for whatever one names, in the same order in both.
 
+    What is named may be a sentence too: "bus rs485 is down: no answer".
     A sentence that is not known here stays English: rather a foreign sentence than none.
     """
 
@@ -50,12 +51,14 @@ class Phrasebook:
             return whole
         for pattern, chinese in self._patterns.items():
             if found := pattern.fullmatch(sentence):
-                return chinese.format(*found.groups())
+                return chinese.format(*(self._sentences.get(named, named) for named in found.groups()))
         return None
 
     @cached_property
     def _patterns(self) -> Mapping[re.Pattern[str], str]:
-        named = ((en, zh) for en, zh in self._sentences.items() if "{}" in en)
+        """The most particular first: "there is no model card {}" before "there is no {} {}"."""
+        by_length = sorted(self._sentences.items(), key=lambda pair: len(pair[0]), reverse=True)
+        named = ((en, zh) for en, zh in by_length if "{}" in en)
         return {re.compile(re.escape(en).replace(r"\{\}", "(.+?)"), re.DOTALL): zh for en, zh in named}
 
 

@@ -9,9 +9,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from agent.cli.complaints import complaint
 from agent.cli.parser import Parser
 from agent.settings import load as load_settings
-from agent.words import Lang, language
+from agent.words import Lang, Words, language
 from drivers.base import ConfigError, GatehouseError, SystemClock
 from simulators import centre_command, scenario
 from simulators.broker import Broker
@@ -33,9 +34,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         passed = asyncio.run(options.act(options, folder))
     except GatehouseError as error:
-        print(f"gatehouse: {error}", file=sys.stderr)
-        if error.hint:
-            print(f"  cure: {error.hint}", file=sys.stderr)
+        for line in complaint(error, options.lang):
+            print(f"gatehouse: {line}", file=sys.stderr)
         if isinstance(error, ConfigError):
             return 2
         passed = False
@@ -44,7 +44,8 @@ def main(arguments: Sequence[str]) -> int:
     if passed:
         shutil.rmtree(folder)
         return 0
-    print(f"logs and state are kept in {folder}", file=sys.stderr)
+    kept = Words(f"logs and state are kept in {folder}", f"日志与状态保留在 {folder}")
+    print(kept.to(options.lang), file=sys.stderr)
     return 1
 
 

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from agent.contract import Online
 from agent.contract.commands import Handled
+from agent.doctor import both
 from agent.events import CATALOGUE, RESTORES, Kind, Lane, Severity
 from agent.words import Lang, Words
 from drivers.base import DeviceState
@@ -155,7 +156,7 @@ def _troubles(centre: Centre, lang: Lang) -> Table:
             rows.append((_compound(centre, name, lang), "–", Words("offline", "离线").to(lang)))
             continue
         rows += [
-            (_compound(centre, name, lang), device, message.reason or message.state.value)
+            (_compound(centre, name, lang), device, both(message.reason).to(lang) or message.state.value)
             for device, message in book.devices.items()
             if message.state is not DeviceState.OK
         ]

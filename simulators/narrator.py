@@ -9,6 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from agent.cli.complaints import COMPLAINTS
 from agent.events import CATALOGUE, Kind, Severity
 from agent.settings import Settings
 from agent.words import Lang, Words
@@ -134,7 +135,7 @@ class Narrator:
         self._console.print(kinds)
         self._console.print(books)
         for line in (*outcome.missing, *outcome.failed):
-            self._console.print(Text(f"✗ {line}", style="bold red"))
+            self._console.print(Text(f"✗ {self._pick(COMPLAINTS.both(line))}", style="bold red"))
         if outcome.passed:
             self._console.print(Text(self._pick(Words("✓ nothing missing", "✓ 一条不缺")), style="bold green"))
 

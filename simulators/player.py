@@ -85,7 +85,9 @@ class Player:
                 outcome.failed.append(f"step {number} ({step.do}): {refusal}")
             for expected in step.expect:
                 if not await self._seen(expected, begun, step.within_s):
-                    outcome.missing.append(f"step {number} ({step.do}): {expected.kind} {expected.subject}")
+                    outcome.missing.append(
+                        f"step {number} ({step.do}): {expected.kind} did not come of {expected.subject}"
+                    )
         await self._close_books(outcome)
         return outcome
 

@@ -5,7 +5,7 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -40,7 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.act(options))
     except GatehouseError as error:
-        for line in _complaint(error, options.lang if "lang" in options else Lang.EN):
+        from agent.cli.complaints import complaint
+
+        for line in complaint(error, options.lang if "lang" in options else Lang.EN):
             print(f"gatehouse: {line}", file=sys.stderr)
         return 2 if isinstance(error, ConfigError) else 1
     except KeyboardInterrupt:
@@ -91,18 +93,6 @@ def command_line(first: str) -> argparse.ArgumentParser:
                        ("centre", "a centre at the terminal: receipts, and the view of a district")):  # fmt: skip
         commands.add_parser(name, help=text, add_help=False)
     return parser
-
-
-def _complaint(error: GatehouseError, lang: Lang) -> Iterator[str]:
-    """A line for each mistake, whole in itself: what, why, and the cure."""
-    from agent.doctor import both
-    from agent.settings import SettingsError
-
-    if isinstance(error, SettingsError):
-        yield from (problem.line_of(error.path, lang) for problem in error.problems)
-    else:
-        what, cure = both(str(error)), both(error.hint)
-        yield f"{what.to(lang)} → {cure.to(lang)}" if error.hint else what.to(lang)
 
 
 def _check(options: argparse.Namespace) -> int:

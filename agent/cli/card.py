@@ -16,6 +16,7 @@ from agent.settings import Name, Settings, load
 from agent.words import Lang, Words
 from drivers.base import Card, ConfigError
 
+_NUMBER = Words("card number: ", "卡号: ")
 IN_FORCE = Words("in force at the running agent within seconds", "运行中的网关几秒内生效")
 
 
@@ -68,7 +69,7 @@ def _add(options: argparse.Namespace) -> int:
     zone = ZoneInfo(settings.gateway.timezone)
     try:
         begin, end = moment_of(options.valid_from, zone), moment_of(options.valid_until, zone, last=True)
-        card = card_of(_ask("card number: "), options.bits, options.form)
+        card = card_of(_ask(_NUMBER, options.lang), options.bits, options.form)
     except CellError as err:
         raise _said(err, options.lang) from None
     added = add_card(
@@ -81,8 +82,8 @@ def _add(options: argparse.Namespace) -> int:
         valid_until=end,
         extended=options.extended,
         exempt=options.exempt,
-        pin=_ask("PIN: ") if options.pin or options.duress else None,
-        duress=_ask("duress PIN: ") if options.duress else None,
+        pin=_ask(Words("PIN: ", "密码: "), options.lang) if options.pin or options.duress else None,
+        duress=_ask(Words("duress PIN: ", "胁迫密码: "), options.lang) if options.duress else None,
     )
     print(f"{added.reference}  {added.holder}; {IN_FORCE.to(options.lang)}")
     return 0
@@ -189,7 +190,7 @@ def _known(noun: str, named: Iterable[str], there: Iterable[str]) -> None:
 
 def _ask_card(options: argparse.Namespace) -> Card:
     try:
-        return card_of(_ask("card number: "), options.bits, options.form)
+        return card_of(_ask(_NUMBER, options.lang), options.bits, options.form)
     except CellError as err:
         raise _said(err, options.lang) from None
 
@@ -198,5 +199,5 @@ def _said(err: CellError, lang: Lang) -> ConfigError:
     return ConfigError(err.reason.to(lang), hint=err.cure.to(lang))
 
 
-def _ask(prompt: str) -> str:
-    return getpass.getpass(prompt).strip() if sys.stdin.isatty() else sys.stdin.readline().strip()
+def _ask(prompt: Words, lang: Lang) -> str:
+    return getpass.getpass(prompt.to(lang)).strip() if sys.stdin.isatty() else sys.stdin.readline().strip()

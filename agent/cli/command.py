@@ -14,6 +14,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import ValidationError
 
+from agent.cli.complaints import COMPLAINTS
 from agent.commands.seal import in_parts, seal
 from agent.commands.signing import order, read_private
 from agent.contract import StatusMessage, Topics
@@ -117,7 +118,8 @@ def _given(args: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
 
 def _command(options: argparse.Namespace) -> int:
     reply = asyncio.run(_give(options, load(options.file), SystemClock()))
-    said, why = _SAID[reply.outcome].to(options.lang), " ".join(filter(None, (reply.reason, reply.message)))
+    message = COMPLAINTS.both(reply.message).to(options.lang)
+    said, why = _SAID[reply.outcome].to(options.lang), " ".join(filter(None, (reply.reason, message)))
     print(f"{reply.verb}: {said}{': ' if why else ''}{why}")
     for value in reply.data.values():
         for line in value if isinstance(value, list) else (json.dumps(value, ensure_ascii=False),):
@@ -168,7 +170,7 @@ def _signed(options: argparse.Namespace, verb: Verb, gateway: str, status: Statu
     now = SystemClock().utc()
     exp = None if now is None else int(now.timestamp()) + LIVES_S
     challenge = status.challenge if verb in MOVES else None
-    private = private_key(options.key)
+    private = private_key(options.key, options.lang)
     return [order(private, gateway, verb, args, challenge=challenge, exp=exp) for args in given]
 
 
@@ -190,11 +192,12 @@ def _sealed(path: Path, status: StatusMessage) -> list[Mapping[str, JsonValue]]:
     return [args.model_dump(exclude_none=True) for args in in_parts(seal(status.encryption, raw))]
 
 
-def private_key(path: Path) -> Ed25519PrivateKey:
+def private_key(path: Path, lang: Lang) -> Ed25519PrivateKey:
     """Asks for a passphrase where the file wants one. Raises: ConfigError."""
     secret = b""
     if b"ENCRYPTED" in _read(path):
-        secret = (getpass.getpass("passphrase: ") if sys.stdin.isatty() else sys.stdin.readline().strip()).encode()
+        asked = Words("passphrase: ", "口令: ").to(lang)
+        secret = (getpass.getpass(asked) if sys.stdin.isatty() else sys.stdin.readline().strip()).encode()
     return read_private(path, secret)
 
 

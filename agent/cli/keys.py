@@ -40,7 +40,7 @@ def add_arguments(keys: argparse.ArgumentParser, _: Path, default_lang: Lang) ->
 
 
 def _new(options: argparse.Namespace) -> int:
-    secret = b"" if options.plain else _passphrase()
+    secret = b"" if options.plain else _passphrase(options.lang)
     public = new_key(options.file, secret).public_key()
     print(Words(f"{options.file}: keep it secret, and a copy elsewhere", f"{options.file}：请妥善保密，并异地备份")
           .to(options.lang))  # fmt: skip
@@ -48,24 +48,24 @@ def _new(options: argparse.Namespace) -> int:
     return 0
 
 
-def _passphrase() -> bytes:
+def _passphrase(lang: Lang) -> bytes:
     """Raises: ConfigError."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().strip().encode()
-    secret = getpass.getpass("passphrase: ")
-    if not secret or secret != getpass.getpass("again: "):
+    secret = getpass.getpass(Words("passphrase: ", "口令: ").to(lang))
+    if not secret or secret != getpass.getpass(Words("again: ", "再次输入: ").to(lang)):
         raise ConfigError("the passphrases differ, or are empty", hint="type the same twice, or use --plain")
     return secret.encode()
 
 
 def _sign(options: argparse.Namespace) -> int:
-    token = key_set(private_key(options.root), options.version, [_key(text) for text in options.key])
+    token = key_set(private_key(options.root, options.lang), options.version, [_key(text) for text in options.key])
     try:
         with os.fdopen(os.open(options.out, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644), "wb") as file:
             file.write(token)
     except OSError as err:
         raise ConfigError(f"{options.out}: {err.strerror}", hint="name a new file in a folder that is there") from err
-    _print_set(token)
+    _print_set(token, options.lang)
     return 0
 
 
@@ -86,7 +86,9 @@ def _show(options: argparse.Namespace) -> int:
     except OSError as err:
         raise ConfigError(f"{options.file}: {err.strerror}", hint="name a file that you may read") from err
     if text.startswith(b"-----"):
-        public = read_public(options.file) if b"PUBLIC" in text else private_key(options.file).public_key()
+        public = (
+            read_public(options.file) if b"PUBLIC" in text else private_key(options.file, options.lang).public_key()
+        )
         print(f"kid {kid_of(public)}")
         print(public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode(), end="")
         return 0
@@ -95,7 +97,7 @@ def _show(options: argparse.Namespace) -> int:
         token = Token.parse(text)
         if roots:
             token.verify(roots.get(token.kid) or next(iter(roots.values())), Typ.KEYS)
-        _print_set(text)
+        _print_set(text, options.lang)
     except (FlawError, ValidationError) as err:
         raise ConfigError(f"{options.file}: {err}", hint="it is no key set, or not of that root") from err
     said = Words("the root has signed it", "已由该根密钥签名") if roots else (
@@ -104,10 +106,10 @@ def _show(options: argparse.Namespace) -> int:
     return 0
 
 
-def _print_set(text: bytes) -> None:
+def _print_set(text: bytes, lang: Lang) -> None:
     token = Token.parse(text)
     keys = KeySet.model_validate_json(token.payload)
-    print(f"version {keys.version}, root {token.kid}")
+    print(Words(f"version {keys.version}, root {token.kid}", f"第 {keys.version} 版，根密钥 {token.kid}").to(lang))
     for key in keys.keys:
         public = _public(key)
         print(f"  {public}  {key.name}: {', '.join(key.roles)}")

@@ -10,7 +10,7 @@ def both(sentence: str) -> Words:
     return _BOOK.both(sentence)
 
 
-_SENTENCES = {
+SENTENCES: Final = {
     # orders of the centre and their keys
     "{}: is no Ed25519 public key": "{}：不是 Ed25519 公钥",
     'name the public half of a root key, made by "gatehouse keys new"': "请指定由 gatehouse keys new 生成的根密钥公钥",
@@ -111,6 +111,7 @@ _SENTENCES = {
         "请对照读卡器手册核对 formats，并检查 data0、data1 和线缆"
     ),
     "check shield, ground and the length of the cable": "请检查屏蔽层、接地和线缆长度",
+    "give an offset from 0 to {} or a name that `gpioinfo {}` lists": "请填写 0 至 {} 的编号或 gpioinfo {} 列出的名称",
     "not yet open": "尚未打开",
     "it is opened by itself": "会自动打开",
     # cameras and model
@@ -284,6 +285,20 @@ _SENTENCES = {
         "请确认这是 MQTT 消息代理的端口，以及是否需要 TLS（mqtts://）"
     ),
     "the broker may be overloaded": "消息代理可能过载",
+    "the broker": "消息代理",
+    "{} does not speak this version of MQTT": "{} 不支持此 MQTT 版本",
+    "{} takes no retained will of QoS 1: {}": "{} 不接受 QoS 1 的保留遗嘱消息：{}",
+    "{} takes no {}": "{} 不支持 {}",
+    "{} accepts the connection and does not answer CONNECT": "{} 接受连接但不应答 CONNECT",
+    "{} hangs up on CONNECT": "{} 收到 CONNECT 后断开",
+    "the centre's broker must be set up for it, see config/brokers/README.md": (
+        "请按 config/brokers/README.md 设置中心的消息代理"
+    ),
+    "the broker must accept gateway.id as client id": "消息代理须接受以 gateway.id 作为客户端标识",
+    "centre.ca_file, cert_file, key_file and password_file must be readable by the gatehouse user": (
+        "centre.ca_file、cert_file、key_file 和 password_file 须允许 gatehouse 用户读取"
+    ),
+    "check centre.broker": "请检查 centre.broker",
     # the journal
     "journal {}: database or disk is full": "日志 {}：磁盘已满",
     "Check the disk, its free space and the rights of the folder (storage.folder).": (
@@ -357,4 +372,4 @@ _SENTENCES = {
         "程序错误，与安装无关：会自动重试；请把日志发给维护人员"
     ),
 }  # fmt: skip
-_BOOK: Final = Phrasebook(_SENTENCES)
+_BOOK: Final = Phrasebook(SENTENCES)

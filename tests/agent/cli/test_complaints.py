@@ -1,0 +1,100 @@
+"""What commands say when they cannot do what they were told: every reason and cure has its Chinese."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.cli import main
+from agent.cli.complaints import COMPLAINTS
+from simulators.__main__ import main as simulators
+
+ROOT = Path(__file__).parents[3]
+PLACES = (
+    "agent/cli", "agent/commands", "agent/contract/jws.py", "agent/credentials", "agent/audit.py", "agent/files.py",
+    "agent/configuration.py", "agent/pictures.py", "agent/snapshot_store.py", "agent/status.py",
+    "agent/journal/reading.py", "agent/uplink/dial.py", "agent/uplink/session.py", "drivers/osdp/keying.py",
+    "drivers/osdp/keys.py", "models/card.py", "models/fetch.py", "models/runtime.py", "simulators/agent_process.py",
+    "simulators/broker.py", "simulators/centre_command.py", "simulators/clips.py", "simulators/compound.py",
+    "simulators/office.py", "simulators/scenario.py",
+)  # fmt: skip
+"""Whose errors reach who calls a command, and whose answers reach who gives an order."""
+SAYS = re.compile(
+    r"\w*(?<!Cell)(?<!Value)(?<!Runtime)(?<!ArgumentType)Error|AgentTrouble|DeviceFault|_damaged|[Rr]efused|Result"
+)
+KEPT = {"hint", "message", "reason"}
+CHINESE = re.compile("[一-鿿]")
+
+
+def sentences(source: str) -> Iterator[str]:
+    """Reasons and cures, with `{}` for what is put into them."""
+    for node in ast.walk(ast.parse(source)):
+        found: list[ast.expr] = []
+        if isinstance(node, ast.Call):
+            name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+            if SAYS.fullmatch(name):
+                found = [*node.args, *(keyword.value for keyword in node.keywords if keyword.arg in KEPT)]
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in KEPT:
+            found = [node.value]
+        for value in found:
+            text = written(value)
+            if re.search("[a-z] |[a-z]$", text) and " " in text.replace("{}: {}", ""):
+                yield text
+
+
+def written(value: ast.expr) -> str:
+    if isinstance(value, ast.JoinedStr):
+        return "".join("{}" if isinstance(part, ast.FormattedValue) else written(part) for part in value.values)
+    return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else ""
+
+
+def english_only(source: str) -> set[str]:
+    return {text for text in sentences(source) if not CHINESE.search(COMPLAINTS.both(text).zh)}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_every_reason_and_cure_has_its_chinese(place: str) -> None:
+    path = ROOT / place
+    files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
+    assert {text for file in files for text in english_only(file.read_text("utf-8"))} == set()
+
+
+def test_one_without_chinese_is_found() -> None:
+    assert english_only('raise ConfigError(f"{x} has no wings", hint="give it some")') == {
+        "{} has no wings",
+        "give it some",
+    }
+    assert english_only('raise ConfigError(f"{x} is there already", hint="try again")') == set()
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (("keys", "show", "nowhere.pub"), "gatehouse: nowhere.pub：文件不存在 → 请指定您有权读取的文件"),
+        (("models", "fetch", "nothing", "--folder", "."), "gatehouse: 没有模型卡片 "),
+        (("audit", "show", "--log", "."), "gatehouse: .：是目录，不是文件 → 请以 root 或 gatehouse 用户运行"),
+        (("centre", "--broker", "mqtt://x", "--collectors", "1"), "gatehouse: --collectors 须共用"),
+    ],
+)
+def test_what_is_wrong_and_its_cure_are_one_line_in_chinese(
+    call: tuple[str, ...],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    program = simulators if call[0] == "centre" else main
+    assert program([*call, "--lang", "zh"]) in (1, 2)
+    error = capsys.readouterr().err
+    assert error.startswith(said)
+    assert "→" in error.splitlines()[0]
+
+
+def test_a_sentence_within_a_sentence_is_chinese_too() -> None:
+    assert COMPLAINTS.both("gate: got no key within 120 s: no answer").zh == "gate：120 秒内未能设置密钥：没有应答"
+    assert COMPLAINTS.both("the order is not base64url").zh == "指令不是 base64url"
+    assert COMPLAINTS.both("for_s: Input should be greater than or equal to 1").zh == "for_s：须不小于 1"
+    assert COMPLAINTS.both("bus rs485 is down: no answer").zh == "总线 rs485 中断：没有应答"
