@@ -198,14 +198,15 @@ class Capture:
 
     def _address(self) -> SplitResult:
         """With its credentials: never to be logged or shown. Raises: LinkError."""
-        parts = urlsplit(self.config.source)
-        if parts.scheme not in PORTS or not parts.hostname:
+        parts = _parts(self.config.source)
+        if parts is None:
             hint = "write rtsp://…, http://…, /dev/video… or file:…"
             raise self._cannot_open("the source is no address of a camera", hint)
         try:
             return urlsplit(with_password(parts, self.config.password_file))
-        except OSError as err:
-            reason = f"the password file {self.config.password_file} cannot be read ({err.strerror})"
+        except (OSError, UnicodeDecodeError) as err:
+            why = err.strerror if isinstance(err, OSError) else "no text"
+            reason = f"the password file {self.config.password_file} cannot be read ({why})"
             raise self._cannot_open(reason, "write the camera's password into it, readable for Gatehouse") from err
 
     def _read(self, reader: Any, rate: float | None, backoff: Backoff) -> None:
@@ -314,10 +315,20 @@ class Timing:
         return self._taken_s
 
 
+def _parts(source: str) -> SplitResult | None:
+    """None for what is no address: of another kind, without a host, with a port that is none."""
+    try:
+        parts = urlsplit(source)
+        known = parts.scheme in PORTS and parts.hostname and parts.port != 0
+    except ValueError:
+        return None
+    return parts if known else None
+
+
 def with_password(parts: SplitResult, password_file: str | None) -> str:
     """The address with the password of the file; a file `user:password` serves an address without a user.
 
-    The result is never to be logged or shown. Raises: OSError when the file cannot be read.
+    The result is never to be logged or shown. Raises: OSError or UnicodeDecodeError when the file cannot be read.
     """
     if password_file is None:
         return urlunsplit(parts)

@@ -59,8 +59,9 @@ def demand_stream(camera: str, address: SplitResult, limit_s: float, clock: Cloc
             answer = _ask(link, address, limit_s, clock)
     except TimeoutError as err:
         raise _error(camera, f"{place} does not answer", "check the camera's power, its cable and its address") from err
-    except OSError as err:
-        reason = f"{place} cannot be reached ({err.strerror or err})"
+    except (OSError, UnicodeError) as err:
+        why = err.strerror or str(err) if isinstance(err, OSError) else "its name is no name of a host"
+        reason = f"{place} cannot be reached ({why})"
         raise _error(camera, reason, "check the camera's power, its cable and its address") from err
     if answer is None:
         kind = address.scheme.upper()
@@ -148,7 +149,13 @@ def _exchange(link: socket.socket, address: SplitResult, what: str, header: str,
 def _whole(data: bytes) -> bool:
     answer = parse(data)
     length = answer.headers.get("content-length", "0") if answer else "0"
-    return answer is None or not length.isdecimal() or len(answer.body) >= int(length)
+    # A length beyond all that is read is none: Python refuses to convert thousands of digits.
+    return (
+        answer is None
+        or not length.isdecimal()
+        or len(length) > len(str(_MOST_BYTES))
+        or len(answer.body) >= int(length)
+    )
 
 
 def _judge(camera: str, place: str, address: SplitResult, answer: Answer) -> None:

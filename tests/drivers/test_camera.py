@@ -107,6 +107,9 @@ def test_who_takes_late_gets_the_newest_and_the_others_count_as_dropped(clip: Pa
         ("/dev/video-nowhere", "/dev/video-nowhere is not there"),
         ("{text}", "no address of a camera"),
         ("rtsp://", "no address of a camera"),
+        ("rtsp://cam..local/s", "cam..local:554 cannot be reached"),
+        ("rtsp://127.0.0.1:x/s", "no address of a camera"),
+        ("rtsp://127.0.0.1:99999/s", "no address of a camera"),
         ("rtsp://viewer@127.0.0.1:{closed}/stream", "127.0.0.1:{closed} cannot be reached (Connection refused)"),
     ],
 )
@@ -139,6 +142,14 @@ def test_a_host_that_takes_the_connection_and_is_silent(monkeypatch: pytest.Monk
 def test_a_password_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with capturing(source("rtsp://viewer@127.0.0.1/s", password_file=str(tmp_path / "none"))) as watched:
         assert f"the password file {tmp_path / 'none'} cannot be read" in watched.until(DeviceState.FAULT).reason
+
+
+def test_a_password_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"\xff\xfe12345")
+    with capturing(source("rtsp://viewer@127.0.0.1/s", password_file=str(secret))) as watched:
+        fault = watched.until(DeviceState.FAULT)
+    assert f"the password file {secret} cannot be read (no text)" in fault.reason
 
 
 def test_a_camera_that_comes_back_is_ok_again(clip: Path, tmp_path: Path) -> None:

@@ -62,6 +62,7 @@ async def refusal(*answers: bytes, address: str = "rtsp://viewer:pa55@127.0.0.1:
         ([ok(b"v=0\r\nm=audio 0 RTP/AVP 0\r\n")], "offers no pictures"),
         ([b"SSH-2.0-dropbear\r\n\r\n"], "does not speak RTSP"),
         ([b"RTSP/1.0 200 OK\r\nX: " + b"a" * 70_000], "does not speak RTSP"),
+        ([b"RTSP/1.0 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n"], "offers no pictures"),
         ([b"RTSP/1.0 200 OK\r\n"], "does not answer"),
     ],
 )
