@@ -202,8 +202,11 @@ class Centre:
         return book.replies[found]
 
     async def handle(self, event: Received, state: Handled, note: str = "") -> CommandReply:
-        """Tell its gateway how far an alarm is handled (事件处置). Raises: TimeoutError."""
-        args: dict[str, JsonValue] = {"event": event.identity, "state": state.value, "note": note}
+        """Tell its gateway how far an alarm is handled (事件处置).
+
+        Raises: TimeoutError, KeyError for a gateway whose status has not been heard.
+        """
+        args: dict[str, JsonValue] = {"event": event.alarm, "state": state.value, "note": note}
         return await self.order(event.gateway, Verb.HANDLING, args)
 
     def publish(self, answer: Answer) -> None:

@@ -97,7 +97,7 @@ async def _acknowledge(centre: Centre, clock: Clock) -> None:
         fresh, since = centre.since(since), centre.mark()
         for event in fresh:
             if event.lane is Lane.ALARM and event.kind not in RESTORES:
-                with suppress(TimeoutError):  # it is away; it will tell the alarm again
+                with suppress(TimeoutError, KeyError):  # it is away, or has just come; it will tell the alarm again
                     await centre.handle(event, Handled.RECEIVED)
         await clock.sleep(REFRESH_S)
 

@@ -19,6 +19,7 @@ from agent.events import CATALOGUE, RESTORES, Kind, Lane, Severity
 from agent.words import Lang, Words
 from drivers.base import DeviceState
 from simulators.centre import Centre, GatewayBook, Received
+from simulators.registry import REMINDERS
 
 ROWS: Final = 12
 _COLOURS: Final = {
@@ -87,8 +88,8 @@ class District:
         return sorted(left, key=lambda event: event.arrived_s, reverse=True)
 
     def received(self, event: Received) -> None:
-        """In any order: within an epoch the sequence decides which of two is the newer."""
-        if event.lane is not Lane.ALARM:
+        """In any order: within an epoch the sequence decides which of two is the newer. A reminder is no new alarm."""
+        if event.lane is not Lane.ALARM or event.kind in REMINDERS:
             return
         subject = Subject(event.gateway, RESTORES.get(event.kind, event.kind), event.subject)
         last = self._last.get(subject)

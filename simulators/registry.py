@@ -34,6 +34,8 @@ GRACE_S: Final = 1.0
 MAX_REQUESTS: Final = 4
 PICTURES: Final = 20
 """Of each gateway so many are kept, the latest."""
+REMINDERS: Final = (Kind.UNACKNOWLEDGED, Kind.UNACKNOWLEDGED_SILENT)
+"""Events that tell an alarm again."""
 _UNREADABLE: Final = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 """What a message that is none of the contract's may raise; no gateway ends its centre by one."""
 
@@ -64,6 +66,11 @@ class Received:
     def identity(self) -> str:
         """Below its gateway."""
         return f"{self.epoch}/{self.lane}/{self.sequence}"
+
+    @property
+    def alarm(self) -> str:
+        """The identity of the alarm that it tells, or tells again."""
+        return str(self.data.get("event", "")) if self.kind in REMINDERS else self.identity
 
 
 @dataclass(slots=True)

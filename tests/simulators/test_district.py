@@ -1,5 +1,6 @@
 """The view of a district: what is open, what is alive, and what is drawn of it."""
 
+import asyncio
 import io
 import random
 from dataclasses import replace
@@ -13,7 +14,9 @@ from agent.events import Kind, Lane
 from agent.words import Lang
 from drivers.base import DeviceState
 from simulators.centre import Centre, GatewayBook, Received
+from simulators.centre_command import _acknowledge
 from simulators.district import District, picture
+from simulators.office import Office
 from tests.clock import ManualClock
 
 FORCED = Received(
@@ -58,6 +61,27 @@ def test_an_alarm_that_nothing_restores_is_open_until_somebody_has_resolved_it()
     assert district.open({"gh-1": gateway}) == [duress]
     gateway.handled[duress.identity] = Handled.RESOLVED
     assert district.open({"gh-1": gateway}) == []
+
+
+def test_a_reminder_is_no_alarm_of_its_own() -> None:
+    gateway, district = book("gh-1", online=True), District()
+    reminder = replace(FORCED, kind=Kind.UNACKNOWLEDGED, sequence=2, data={"event": FORCED.identity})
+    for event in (FORCED, reminder):
+        district.received(event)
+    assert district.open({"gh-1": gateway}) == [FORCED]
+    gateway.handled[reminder.alarm] = Handled.RESOLVED
+    assert district.open({"gh-1": gateway}) == []
+
+
+async def test_an_alarm_of_a_gateway_whose_status_has_not_come_yet_does_not_end_the_centre() -> None:
+    clock = ManualClock()
+    centre = Centre("mqtt://127.0.0.1:1", clock=clock, desk=Office())
+    centre._tell(FORCED)
+    centre._registry.gateways["gh-1"] = book("gh-1", online=True)
+    acknowledging = asyncio.create_task(_acknowledge(centre, clock))
+    await clock.advance(5.0)
+    assert not acknowledging.done()
+    acknowledging.cancel()
 
 
 def test_coverage_is_a_share_of_devices_and_availability_one_of_time() -> None:
