@@ -9,6 +9,8 @@ that is not understood (`drivers.streams` asks), cannot be decoded, is too large
 shape than declared. In the last two pictures still come, and are still looked at. The age of the newest picture is the
 only sign of life.
 
+A stream that changes its size while it is open is known by edges that stand still, and is opened anew.
+
 A read in native code cannot be interrupted; it ends by its own time-out of STALL_S, and after it the reader is opened
 anew, because FFmpeg hands out stale buffered pictures once it has stalled.
 """
@@ -42,6 +44,8 @@ _SHAPE = 0.03
 """Relative difference in shape from which zones would lie elsewhere."""
 _BLACK, _BLACK_S, _SPARSE = 20, 3.0, 16
 """A picture is black when no channel of every sixteenth pixel of every sixteenth row is brighter, and for so long."""
+_STUCK_S, _RENEW_S = 5.0, 60.0
+"""A stream whose edge has stood still for so long is opened anew, no more often than that."""
 _JUMP_S, _DRIFT = 1.0, 1e-3
 """A stream's time that is off by more has begun anew; clocks of cameras run slow by no more than that share."""
 
@@ -89,6 +93,7 @@ class Capture:
         self._last_s = self._bright_s = clock.mono_s()
         self._flowing = False
         self._shape: tuple[str, str] | None = None
+        self._edges = Edges()
         self.pace = 1.0
         """Share of the configured rate at which pictures are made; whoever takes them may change it at any time."""
         self.frames = 0
@@ -210,7 +215,7 @@ class Capture:
             raise self._cannot_open(reason, "write the camera's password into it, readable for Gatehouse") from err
 
     def _read(self, reader: Any, rate: float | None, backoff: Backoff) -> None:
-        """Until told to stop. Raises: LinkError when no more pictures come."""
+        """Until told to stop, or better opened anew. Raises: LinkError when no more pictures come."""
         import cv2
 
         due = begun = last = self._clock.mono_s()
@@ -237,8 +242,12 @@ class Capture:
             if good:
                 taken_s = now if rate else timing.taken_s(reader.get(cv2.CAP_PROP_POS_MSEC) / 1000, now)
                 self._judge(picture, now)
+                stuck = not rate and self._edges.stuck(picture, now)  # before others have it, and paint on it
                 self._put(Frame(self._sized(picture), taken_s), now)
                 backoff.reset()
+                if stuck:
+                    _log.info("camera %s: an edge of its pictures stands still; it is opened anew", self.config.id)
+                    return
 
     def _rewind(self, reader: Any) -> None:
         import cv2
@@ -289,6 +298,33 @@ class Capture:
                 return
             self._said = (state, reason)
         self._emit(Status(DeviceId(self.config.id), state, self._clock.mono_s(), reason, hint))
+
+
+class Edges:
+    """Whether the lower and the right edge of a stream's pictures still change.
+
+    OpenCV keeps the size with which a stream began and tells nobody: where it goes on larger the last picture is given
+    again and again, where it goes on smaller a part of that stays beside the new one. A live edge is never still for
+    long; one that looks the same once opened anew (a black bar) is left alone until it changes.
+    """
+
+    def __init__(self) -> None:
+        self._seen = [b"", b""]
+        self._since_s = [0.0, 0.0]
+        self._known = [True, True]
+        self._renewed_s = float("-inf")
+
+    def stuck(self, picture: "npt.NDArray[np.uint8]", now_s: float) -> bool:
+        """Whether the stream should be opened anew."""
+        for edge, pixels in enumerate((picture[-1].tobytes(), picture[:, -1].tobytes())):
+            if pixels != self._seen[edge]:
+                self._seen[edge], self._since_s[edge], self._known[edge] = pixels, now_s, False
+        still = [now_s - since_s > _STUCK_S for since_s in self._since_s]
+        news = any(there and not known for there, known in zip(still, self._known, strict=True))
+        if not news or now_s - self._renewed_s < _RENEW_S:
+            return False
+        self._known, self._renewed_s = still, now_s
+        return True
 
 
 class Timing:

@@ -17,7 +17,7 @@ import pytest
 
 from drivers import camera
 from drivers.base import DeviceState, Report, Status, SystemClock
-from drivers.camera import CameraSource, Capture, Frame, Picture, Timing, with_password
+from drivers.camera import CameraSource, Capture, Edges, Frame, Picture, Timing, with_password
 
 PICTURE = Picture(width=96, height=72)
 WAIT_S = 15.0
@@ -232,6 +232,30 @@ def test_a_black_picture_is_a_fault_after_a_while_and_ends_with_light(
         clip_of(tmp_path / "light.mp4", np.full((72, 96, 3), 90, np.uint8)).replace(path)
     with capturing(source(f"file:{path}")) as watched:
         watched.until(DeviceState.OK)
+
+
+def test_an_edge_that_stands_still_has_a_stream_opened_anew_once_and_not_all_the_time() -> None:
+    random = np.random.default_rng(7)
+
+    def anew(seconds: range, *, still_rows: int) -> list[int]:
+        """When; at one picture a second, whose lowest rows are black."""
+        asked = []
+        for now_s in seconds:
+            picture = random.integers(0, 255, (72, 96, 3), np.uint8)
+            picture[72 - still_rows :] = 0
+            if edges.stuck(picture, now_s):
+                asked.append(now_s)
+        return asked
+
+    edges = Edges()
+    assert anew(range(60), still_rows=0) == []
+    assert anew(range(60, 600), still_rows=8) == [66], "a black bar that is still there was meant"
+    assert anew(range(600, 603), still_rows=0) == []
+    assert anew(range(603, 700), still_rows=72) == [609], "a picture that is given again and again"
+    assert anew(range(700, 703), still_rows=0) == []
+    assert anew(range(703, 710), still_rows=8) == [709]
+    assert anew(range(710, 712), still_rows=0) == []
+    assert anew(range(712, 800), still_rows=8) == [769], "no more often than once a minute"
 
 
 def test_pictures_are_timed_by_the_stream_not_by_the_network() -> None:

@@ -1,4 +1,4 @@
-"""The driver against a real RTSP server: pictures, a stall, a cut, a password."""
+"""The driver against real servers, RTSP and MJPEG: pictures, a stall, a cut, a password, another shape."""
 
 import asyncio
 import queue
@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from drivers import camera
@@ -16,6 +17,7 @@ from drivers.base import ConfigError, DeviceState, Report, Status, SystemClock
 from drivers.camera import CameraSource, Capture, Picture
 from simulators.camera import SYSTEM_PYTHON, RtspServer
 from simulators.clips import fetch_bikes
+from simulators.lens import Picture as Pixels
 from simulators.mjpeg import SimCamera, looking_at
 from tests.conftest import need
 
@@ -52,8 +54,9 @@ class Viewer:
     async def pictures(self, count: int) -> None:
         for _ in range(count):
             assert await asyncio.to_thread(self.bell.acquire, timeout=WAIT_S)
-        frame = self.capture.take()
-        assert frame is not None
+        while (frame := self.capture.take()) is None:
+            assert await asyncio.to_thread(self.bell.acquire, timeout=WAIT_S)
+        self.newest = frame.picture
         assert frame.picture.shape == (272, 640, 3)
         assert frame.picture.std() > 10, "a grey picture is none"
 
@@ -138,3 +141,43 @@ async def test_a_simulated_camera_is_seen_over_rtsp_with_whatever_befalls_it(
             source.trouble("clear")
             await viewer.until(DeviceState.OK)
             await viewer.pictures(5)
+
+
+class Screen:
+    """A scene whose pictures have the size that a test gives them."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.size = (width, height)
+        self._random = np.random.default_rng(11)
+
+    def picture(self) -> Pixels:
+        width, height = self.size
+        return self._random.integers(0, 255, (height, width, 3), np.uint8)
+
+    def walk(self) -> None:
+        raise NotImplementedError
+
+
+async def test_a_stream_that_changes_its_shape_while_it_is_open_says_so_and_is_ok_once_set_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(camera, "_STUCK_S", 1.0)
+    monkeypatch.setattr(camera, "_RENEW_S", 0.0)
+    screen = Screen(640, 272)
+    async with SimCamera(screen, SystemClock()) as source, viewing(source.url) as viewer:
+        await viewer.until(DeviceState.OK)
+        screen.size = (640, 480)
+        fault = await viewer.until(DeviceState.FAULT)
+        assert fault.reason == "the pictures are 640x480, not of the shape 640x272"
+        assert "draw zones and masks anew" in fault.hint
+        await viewer.pictures(10)
+        assert viewer.statuses.empty(), "it is told once"
+        screen.size = (640, 272)
+        await viewer.until(DeviceState.OK)
+        source.trouble("resized")
+        await viewer.pictures(10)
+        corners: set[bytes] = set()
+        while len(corners) < 20:
+            await viewer.pictures(1)
+            corners.add(viewer.newest[-32:, -32:].tobytes())
+        assert viewer.statuses.empty(), "half the size shows the same, and is made the declared size"
