@@ -51,8 +51,12 @@ class Phrasebook:
             return whole
         for pattern, chinese in self._patterns.items():
             if found := pattern.fullmatch(sentence):
-                return chinese.format(*(self._sentences.get(named, named) for named in found.groups()))
+                return chinese.format(*map(self._named, found.groups()))
         return None
+
+    def _named(self, text: str) -> str:
+        """What stands in a sentence; a log, of more than one line, is none itself."""
+        return text if "\n" in text else self.both(text).zh
 
     @cached_property
     def _patterns(self) -> Mapping[re.Pattern[str], str]:

@@ -15,6 +15,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from agent.cli.complaints import COMPLAINTS
 from agent.contract.commands import Handled
 from agent.events import CATALOGUE, RESTORES, Lane
 from agent.settings import Protocol
@@ -68,7 +69,7 @@ async def run(options: argparse.Namespace, _folder: Path) -> bool:
             await stack.enter_async_context(_collector(options, number + 1))
         if options.lines:
             centre.on_received = lambda event: console.print(_line(event, options.lang))
-            centre.tell(lambda news: console.print(f"  {news}"))
+            centre.tell(lambda news: console.print(f"  {COMPLAINTS.both(news).to(options.lang)}"))
         else:
             centre.on_remembered = centre.on_received = district.received
         await stack.enter_async_context(centre)

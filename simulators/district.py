@@ -157,12 +157,12 @@ def _troubles(centre: Centre, lang: Lang) -> Table:
             rows.append((_compound(centre, name, lang), "–", Words("offline", "离线").to(lang)))
             continue
         rows += [
-            (_compound(centre, name, lang), device, both(message.reason).to(lang) or message.state.value)
+            (_compound(centre, name, lang), device, message.reason or message.state.value)
             for device, message in book.devices.items()
             if message.state is not DeviceState.OK
         ]
-    for row in sorted(rows)[:ROWS]:
-        table.add_row(*row)
+    for compound, device, reason in sorted(rows)[:ROWS]:
+        table.add_row(compound, device, both(reason).to(lang))
     if len(rows) > ROWS:
         table.add_row("…", "", Words(f"and {len(rows) - ROWS} more", f"另有 {len(rows) - ROWS} 项").to(lang))
     return table

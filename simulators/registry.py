@@ -163,12 +163,12 @@ class Registry:
             match suffix.split("/"):
                 case ["presence"]:
                     gateway.presence = Presence.model_validate_json(payload)
-                    self.on_news(f"{name} is {gateway.presence.state}")
+                    self.on_news(f"{name}: {gateway.presence.state}")
                 case ["status"]:
                     self._status(gateway, StatusMessage.model_validate_json(payload))
                 case ["device", device]:
                     message = gateway.devices[device] = DeviceMessage.model_validate_json(payload)
-                    self.on_news(f"{name} {device}: {message.state} {message.reason}")
+                    self.on_news(f"{name} {device}: {message.state} {message.reason}".rstrip())
                 case ["media", picture]:
                     gateway.keep(picture, payload)
                 case ["event", lane, _]:
@@ -177,7 +177,7 @@ class Registry:
                     reply = gateway.replies[suffix.partition("/")[2]] = CommandReply.model_validate_json(payload)
                     if reply.verb is Verb.HANDLING and reply.outcome is Verdict.DONE:
                         gateway.handled[reply.data["event"]] = Handled(reply.data["state"])
-                    self.on_news(f"{name} {reply.verb}: {reply.outcome} {reply.reason or ''} {reply.message}")
+                    self.on_news(f"{name} {reply.verb}: {reply.outcome} {reply.reason or ''} {reply.message}".rstrip())
                 case ["reply", _]:
                     self._reply(name, gateway, RequestReply.model_validate_json(payload))
                 case _:
@@ -223,7 +223,7 @@ class Registry:
                 elif now - since >= GRACE_S:
                     gateway.stuck[epoch, lane] = (book.upto, now)
                     for first, last in missing:
-                        self.on_news(f"{name} is asked again for {lane}/{first}..{last}")
+                        self.on_news(f"{name}: asked again for {lane}/{first}..{last}")
                         number = f"r{next(self._requests)}"
                         request = Request(id=number, epoch=epoch, lane=lane, first=first, last=last)
                         yield Answer(f"gatehouse/1/down/{gateway.path}/request", request.payload(), retain=False)
@@ -281,11 +281,11 @@ class Registry:
         gateway.owes.add(status.epoch)
         for lane, said in status.lanes.items():
             if not gateway.lane(status.epoch, lane).hear_of(said.last, bytes.fromhex(said.digest)):
-                self.on_news(f"{status.gateway} {lane} went back to {said.last}: an older database")
+                self.on_news(f"{status.gateway} {lane}: went back to {said.last}, an older database")
 
     def _reply(self, name: str, gateway: GatewayBook, reply: RequestReply) -> None:
         for span in reply.gone:
-            self.on_news(f"{name} {reply.lane}/{span.first}..{span.last} is gone")
+            self.on_news(f"{name} {reply.lane}/{span.first}..{span.last}: is gone")
             gateway.lane(reply.epoch, reply.lane).forgo(span.first, span.last)
         gateway.owes.add(reply.epoch)
 
@@ -309,7 +309,7 @@ class Registry:
         else:
             news = book.enter(sequence, sequence, digest, [body_of(payload)])
         if book.conflicts > conflicts:
-            self.on_news(f"{name} {lane}/{sequence} is another entry than the one we have: refused")
+            self.on_news(f"{name} {lane}/{sequence}: is another entry than the one we have, and refused")
         if not news:
             return False
         kind = str(document["type"]).removeprefix("gatehouse.")

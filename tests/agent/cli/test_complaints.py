@@ -18,11 +18,11 @@ PLACES = (
     "agent/journal/reading.py", "agent/uplink/dial.py", "agent/uplink/session.py", "drivers/osdp/keying.py",
     "drivers/osdp/keys.py", "models/card.py", "models/fetch.py", "models/runtime.py", "simulators/agent_process.py",
     "simulators/broker.py", "simulators/centre_command.py", "simulators/clips.py", "simulators/compound.py",
-    "simulators/office.py", "simulators/scenario.py",
+    "simulators/centre.py", "simulators/office.py", "simulators/registry.py", "simulators/scenario.py",
 )  # fmt: skip
 """Whose errors reach who calls a command, and whose answers reach who gives an order."""
 SAYS = re.compile(
-    r"\w*(?<!Cell)(?<!Value)(?<!Runtime)(?<!ArgumentType)Error|AgentTrouble|DeviceFault|_damaged|[Rr]efused|Result"
+    r"\w*(?<!Cell)(?<!Value)(?<!Runtime)(?<!ArgumentType)Error|AgentTrouble|DeviceFault|_damaged|[Rr]efused|Result|on_news"
 )
 KEPT = {"hint", "message", "reason"}
 CHINESE = re.compile("[一-鿿]")
@@ -96,5 +96,6 @@ def test_what_is_wrong_and_its_cure_are_one_line_in_chinese(
 def test_a_sentence_within_a_sentence_is_chinese_too() -> None:
     assert COMPLAINTS.both("gate: got no key within 120 s: no answer").zh == "gate：120 秒内未能设置密钥：没有应答"
     assert COMPLAINTS.both("the order is not base64url").zh == "指令不是 base64url"
+    assert COMPLAINTS.both("gh-1 reader-north: fault no answer").zh == "gh-1 reader-north：故障，没有应答"
     assert COMPLAINTS.both("for_s: Input should be greater than or equal to 1").zh == "for_s：须不小于 1"
     assert COMPLAINTS.both("bus rs485 is down: no answer").zh == "总线 rs485 中断：没有应答"
