@@ -1,11 +1,12 @@
 """The audit record: what was written is proven, and what is not what was written is found."""
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from agent.audit import Anchor, AuditError, AuditLog, Head
+from agent.audit import WHOLE_S, Anchor, AuditError, AuditLog, Head
 from agent.events import Event, Kind, Lane
 from tests.clock import ManualClock
 
@@ -107,6 +108,31 @@ def test_several_write_the_same_record_and_none_is_lost(log: AuditLog) -> None:
     for writer in writers:
         writer.join()
     assert log.verify().count == 60
+
+
+async def test_a_look_proves_what_is_new_and_once_a_day_all_of_it(
+    log: AuditLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, said, read = ManualClock(), list[Event](), list[bytes]()
+    lines = AuditLog._lines
+
+    def counted(self: AuditLog, start: int = 0) -> Iterator[bytes]:
+        for line in lines(self, start):
+            read.append(line)
+            yield line
+
+    monkeypatch.setattr(AuditLog, "_lines", counted)
+    anchor = Anchor(log, clock, said.append)
+    for count in (50, 3, 2):
+        fill(log, count)
+        read.clear()
+        await anchor.look()
+        assert len(read) == count
+    assert [event.data["count"] for event in said] == [50, 53, 55]
+    log.path.write_bytes(log.path.read_bytes().replace(b'"s7"', b'"s8"', 1))
+    await clock.advance(WHOLE_S)
+    await anchor.look()
+    assert (said[-1].kind, "record 8" in str(said[-1].data["reason"])) == (Kind.AUDIT_DAMAGED, True)
 
 
 async def test_the_head_is_told_when_it_grew_and_damage_once(log: AuditLog) -> None:
