@@ -126,7 +126,7 @@ def _choose(ref: str, there: list[str], wanted: Words) -> Words:
 
 
 def _doors_share_nothing(settings: Settings) -> Iterator[Finding]:
-    """A lock and a contact belong to one door each."""
+    """A lock and a contact belong to one door each, and nobody's sounder opens a door."""
     for key, noun in (("lock", Words("lock", "门锁")), ("contact", Words("contact", "门磁"))):
         owner: dict[str, str] = {}
         for index, door in enumerate(settings.doors):
@@ -139,6 +139,18 @@ def _doors_share_nothing(settings: Settings) -> Iterator[Finding]:
                 )
             elif ref is not None:
                 owner[ref] = door.id
+    locks = {door.lock: door.id for door in settings.doors}
+    for index, door in enumerate(settings.doors):
+        other = locks.get(str(door.sounder), door.id)
+        if other != door.id:
+            yield Finding(
+                ("doors", index, "sounder"),
+                Words(
+                    f'is "{door.sounder}", which is the lock of door {other}.',
+                    f'当前为 "{door.sounder}"，它是门 {other} 的门锁。',
+                ),
+                Words("Name the output of a sounder, or leave it out.", "请填写蜂鸣器的输出点；没有则删除该项。"),
+            )
 
 
 def _sensors(settings: Settings) -> Iterator[Finding]:

@@ -75,6 +75,8 @@ MISTAKES = [
     ([("doors.0.rex", "gpio/east-contact")], "doors.east-gate.rex", "the same input as the contact"),
     ([("doors.1.lock", "gpio/east-lock")], "doors.west-gate.lock", "which door east-gate uses"),
     ([("doors.1.contact", "gpio/east-contact")], "doors.west-gate.contact", "which door east-gate uses"),
+    ([("doors.0.sounder", "gpio/west-lock")], "doors.east-gate.sounder", "which is the lock of door west-gate"),
+    ([("doors.1.sounder", "gpio/east-lock")], "doors.west-gate.sounder", "which is the lock of door east-gate"),
     ([("doors.0.fire", "gpio/fir")], "doors.east-gate.fire", "which is not in this file"),
     ([("doors.0.fire_reset", "gpio/east-lock")], "doors.east-gate.fire_reset", "which is an output, not an input"),
     ([("doors.0.fire_reset", "gpio/fire")], "doors.east-gate.fire_reset", "the same point as fire"),
