@@ -8,9 +8,10 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
+AGAIN_S = 0.02
 _LOG = logging.getLogger(__name__)
 
 
@@ -29,17 +30,22 @@ class Check:
         self._thread.start()
 
     def stop(self) -> None:
-        """The next opening begins again with what was not finished."""
+        """The next opening begins again with what was not finished.
+
+        Interrupted again and again: SQLite forgets it between two statements, and asks nobody within one.
+        """
         self._stopped.set()
-        if self._connection is not None:
-            self._connection.interrupt()
-        self._thread.join()
+        while self._thread.is_alive():
+            if (connection := self._connection) is not None:
+                with suppress(sqlite3.ProgrammingError):  # it has just been closed
+                    connection.interrupt()
+            self._thread.join(AGAIN_S)
 
     def _read(self) -> None:
         try:
             where = f"{self._path.absolute().as_uri()}?mode=ro"
             with closing(sqlite3.connect(where, uri=True, check_same_thread=False)) as connection:
-                connection.set_progress_handler(self._stopped.is_set, 1000)
+                self._connection = connection
                 said = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
         except sqlite3.OperationalError as err:
             if not self._stopped.is_set():

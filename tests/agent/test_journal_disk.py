@@ -3,14 +3,19 @@
 import asyncio
 import os
 import shutil
+import sqlite3
 import subprocess
+import threading
 from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from agent.events import Kind, Lane
 from agent.journal import Draft, Journal, Limits, Origin, RefusedError, Storing, opening, standby
+from agent.journal.check import Check
 from agent.journal.database import DamagedError
 from agent.journal.proof import prove
 from drivers.base import SystemClock
@@ -199,6 +204,30 @@ async def test_a_large_file_is_checked_beside_the_journal_that_runs(
             assert journal.birth.origin is Origin.CONTINUED
             assert entry.sequence == 2
     assert (large / "journal.lock").read_bytes() == b"closed\n"
+
+
+class Unasked(sqlite3.Connection):
+    """As SQLite 3.40 is: within a check it asks nobody whether to go on. This one takes for ever."""
+
+    def set_progress_handler(self, *_: object) -> None:
+        pass
+
+    def execute(self, *_: object) -> sqlite3.Cursor:
+        return super().execute("WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n")
+
+
+def test_the_end_waits_for_no_check_however_long_it_would_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / FILE
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE t (x)")
+    monkeypatch.setattr("agent.journal.check.sqlite3.connect", partial(sqlite3.connect, factory=Unasked))
+    found: list[str] = []
+    check = Check(path, found.append)
+    check.start()
+    stopper = threading.Thread(target=check.stop, daemon=True)
+    stopper.start()
+    stopper.join(20)
+    assert (stopper.is_alive(), check.passed, found) == (False, False, [])
 
 
 async def test_damage_found_beside_the_running_journal_ends_it_and_the_file_is_set_aside(large: Path) -> None:
