@@ -151,13 +151,14 @@ class Tracker:
             colours, moving = colours[good], moving[good]
         rows, columns = self._matches(boxes, labels, colours, mono_s)
         self._miss()
-        self._hit(rows, boxes[columns], scores[columns], colours[columns], mono_s)
+        if len(rows):
+            self._hit(rows, boxes[columns], scores[columns], colours[columns], mono_s)
         self._lose(mono_s)
         self._find(np.flatnonzero(self._coasting), plane, mono_s)
-        convinces = (scores >= self._confident) & whole  # in a part, larger, what stands there looks like anything
-        born = convinces | ((scores >= self._birth_score) & moving)
-        born[columns] = False
-        if born.any():
+        if len(columns) < len(boxes):
+            convinces = (scores >= self._confident) & whole  # in a part, larger, what stands there looks like anything
+            born = convinces | ((scores >= self._birth_score) & moving)
+            born[columns] = False
             born &= _covered(boxes, boxes[columns]) < _WITHIN
             self._bear(boxes[born], labels[born], scores[born], colours[born], mono_s)
         self._planes[mono_s] = plane
@@ -219,6 +220,8 @@ class Tracker:
     def _bear(
         self, boxes: Boxes, labels: npt.NDArray[np.int8], scores: Floats, colours: Colours, mono_s: float
     ) -> None:
+        if not len(boxes):
+            return
         born = np.zeros(len(boxes), _THING)
         born["id"] = np.arange(self._last_id + 1, self._last_id + 1 + len(boxes))
         self._last_id += len(boxes)
@@ -247,11 +250,13 @@ def _expected(things: npt.NDArray[Any], mono_s: float) -> tuple[Floats, Floats]:
 
 def _enliven(things: npt.NDArray[Any], sure: npt.NDArray[np.bool_], mono_s: float) -> None:
     """Of things that were hit: whether they are more than something that looks a little like it."""
-    lively = sure | (_length(things["centre"] - things["lively_at"]) >= _MOVED * things["size"][:, 1])
+    lively = sure
+    if not sure.all():
+        lively = sure | (_length(things["centre"] - things["lively_at"]) >= _MOVED * things["size"][:, 1])
     things["faint"] += 1
-    things["faint"][lively] = 0
-    things["lively_s"][lively] = mono_s
-    things["lively_at"][lively] = things["centre"][lively]
+    np.copyto(things["faint"], 0, where=lively)
+    np.copyto(things["lively_s"], mono_s, where=lively)
+    np.copyto(things["lively_at"], things["centre"], where=lively[:, np.newaxis])
 
 
 def _length(ways: Floats) -> Floats:
