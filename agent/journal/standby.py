@@ -33,11 +33,15 @@ _ALL = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """To be served; without a lock it is in memory, until `until_s` by the monotonic clock."""
+    """To be served; without a lock it is in memory, until `until_s` by the monotonic clock.
+
+    `refused` counts what was in memory and found no room on the disk.
+    """
 
     found: Opened
     lock: FolderLock | None
     until_s: float | None = None
+    refused: int = 0
 
 
 class Standby:
@@ -138,7 +142,7 @@ class Standby:
             on_failure.callback(ready.lock.release, clean=False)
             on_failure.callback(ready.found.database.close)
             try:
-                _carry_over(memory.store, ready.found.store, self._bodies)
+                refused = carry_over(memory.store, ready.found.store, self._bodies)
             except StorageError:
                 self.former = former
                 return None
@@ -146,14 +150,21 @@ class Standby:
         memory.database.close()
         self.memory = None
         _LOG.info("journal: the disk takes entries again; what was in memory is there")
-        return ready
+        if refused:
+            _LOG.error("journal: %d entries that were in memory found no room on the disk", refused)
+        return replace(ready, refused=refused)
 
 
-def _carry_over(memory: Store, disk: Store, bodies: Bodies) -> None:
-    """What is not confirmed, in one transaction; its first entry says that the memory's epoch has ended."""
+def carry_over(memory: Store, disk: Store, bodies: Bodies) -> int:
+    """What is not confirmed, in one transaction; its first entry says that the memory's epoch has ended.
+
+    How many found no room.
+    """
+    refused = 0
     birth = Birth(Origin.CONTINUED, disk.epoch, reason="the disk takes entries again", previous=memory.epoch)
     with disk.transaction():
         disk.write([Draft(Lane.LEDGER, Kind.EPOCH_STARTED, bodies.epoch_started(birth))])
         for lane, state in memory.states().items():
             waiting = memory.peek(lane, state.confirmed, _ALL, _ALL)
-            disk.write([Draft(lane, Kind(entry.kind), entry.body) for entry in waiting])
+            refused += disk.write([Draft(lane, Kind(entry.kind), entry.body) for entry in waiting]).count(None)
+    return refused

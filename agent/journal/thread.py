@@ -152,6 +152,7 @@ class JournalThread:
         found, store = ready.found, ready.found.store
         store.in_flight = self.in_flight
         self._until_s, self._check = ready.until_s, None
+        self._refused += ready.refused
         if ready.lock is not None:
             media = (draft.body for draft, _ in self._drafts if draft.lane is Lane.MEDIA)
             self._pictures.begin([*store.pictured(), *media])

@@ -2,18 +2,22 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
-from agent.events import Kind
-from agent.journal import standby
+from agent.events import Kind, Lane
+from agent.journal import Birth, Bodies, Limits, Origin, standby
+from agent.journal.database import MEMORY
+from agent.journal.opening import begin
+from agent.journal.store import Store
 from drivers.base import SystemClock
 from simulators.broker import Broker
 from simulators.centre import Centre, Received
 from tests.agent.whole import agent
 from tests.conftest import need
+from tests.journal import draft
 
 
 @pytest.fixture
@@ -49,3 +53,18 @@ async def test_the_centre_hears_of_a_read_only_disk_and_of_everything_that_happe
         await centre.wait_until(lambda: not centre.proof().gaps)
         proof = centre.proof()
     assert (proof.broken, proof.conflicts, centre.unreadable) == (0, 0, 0)
+
+
+def test_what_was_in_memory_and_finds_no_room_on_the_disk_is_counted() -> None:
+    def begun(epoch: str, limits: Limits, lanes: Iterable[Lane]) -> Store:
+        found = begin(MEMORY, limits, Bodies(), Birth(Origin.NEW, epoch))
+        with found.store.transaction():
+            assert None not in found.store.write([draft(lane, number) for number, lane in enumerate(lanes)])
+        return found.store
+
+    memory = begun("memory", Limits(), [Lane.ALARM] * 5 + [Lane.LEDGER] * 7)
+    disk = begun("disk", Limits(max_entries=10), [Lane.LEDGER] * 7)
+    refused = standby.carry_over(memory, disk, Bodies())
+    assert disk.states()[Lane.ALARM].last == 5
+    assert disk.states()[Lane.LEDGER].last + refused == 8 + 1 + 8, "its own, the word of the end, and those of memory"
+    assert refused == 8
