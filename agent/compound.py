@@ -18,7 +18,7 @@ from agent.events import Event, JsonValue, Kind
 from agent.inbox import Inbox
 from agent.observations import Observation, View
 from agent.outputs import Outputs
-from agent.rules.step import AnyRule, Group, Input, Moment, Order, Step, Tick
+from agent.rules.step import AnyRule, Group, Input, Moment, Order, Step, Tick, Verb
 from agent.settings import Settings
 from agent.supervisor import Boundary
 from agent.telemetry import Thinning
@@ -43,6 +43,8 @@ RESTART_S = 5.0
 """A rule that failed starts afresh after this."""
 _SHOWN = tuple(group for group in Group if group not in (Group.READER, Group.DEVICE))
 """Rules that describe themselves in a snapshot; of readers and devices it shows their own state."""
+_OUTLIVES = frozenset({Verb.LOCKDOWN, Verb.END_LOCKDOWN, Verb.RESET_FIRE})
+"""Orders that count beyond the end of the process; others only move outputs."""
 WELL_AFTER_S = 60.0
 """A rule that ran this long was well: its next failure is an event again."""
 
@@ -167,6 +169,8 @@ class Compound:
             self._handle(given)
 
     def _handle(self, given: Input) -> None:
+        if isinstance(given, Order) and self._outputs.stopped and given.verb not in _OUTLIVES:
+            return  # nobody may hear that it was done
         now = self._now()
         self._remember(given)
         for slot in self._routes.get(_address(given), ()):

@@ -16,14 +16,14 @@ class Outputs:
         self._owners = {served: device for device in devices for served in device.serves}
         self._clock = clock
         self._report = report
-        self._stopped = False
+        self.stopped = False
         self._states: dict[DeviceId, DeviceState] = {}
         self._refusals: dict[DeviceId, Status | None] = {}
         """Devices that refuse, with the fault reported for them where they report none themselves."""
 
     def stop(self) -> None:
         """From now on nothing is moved."""
-        self._stopped = True
+        self.stopped = True
 
     def heard(self, status: Status) -> None:
         """Takes note of a device's state; one it says itself ends what was reported for it."""
@@ -33,7 +33,7 @@ class Outputs:
 
     def apply(self, output: Output) -> None:
         """At once; never blocks, never raises."""
-        if self._stopped:
+        if self.stopped:
             return
         device = self._owners.get(output.device)
         if device is None:

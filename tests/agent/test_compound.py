@@ -262,6 +262,14 @@ async def test_after_the_end_nothing_moves_but_what_waits_is_recorded(clock: Man
     assert house.take() == [Kind.ACCESS_GRANTED]
 
 
+async def test_an_order_that_comes_after_the_end_is_not_said_to_be_done(house: House, clock: ManualClock) -> None:
+    house.compound.stop_acting()
+    for verb in (Verb.UNLOCK, Verb.LOCKDOWN):
+        house.compound.order(Order("north", verb, "command/a-1"))
+        await clock.settle()
+    assert house.take() == [Kind.LOCKDOWN, Kind.ORDER_DONE], "a lockdown holds after the restart"
+
+
 # ---------------------------------------------------------------- refusing devices
 
 
