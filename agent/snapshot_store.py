@@ -74,12 +74,17 @@ class SnapshotStore:
         self._begun_s = clock.mono_s()
 
     def put(self, kept: Kept, jpeg: bytes) -> bytes:
-        """Keep it; the sealed picture comes back, which only this store can open. Raises: SnapshotError."""
+        """Keep it; the sealed picture comes back, which only this store can open.
+
+        Raises: SnapshotError, also when one of that name is kept: an order names its picture, and may replace none.
+        """
         key = secrets.token_bytes(KEY_BYTES)
         sealed = _seal(key, jpeg, kept.id)
         head = {"v": 1, **asdict(kept), "key": _seal(self._key(), key, kept.id).hex()}
         try:
             with locked(self._folder):
+                if self._path(kept.id).exists():
+                    raise SnapshotError(f"there is a snapshot {kept.id} already", hint="give it another name")
                 write_whole(self._path(kept.id), json.dumps(head).encode() + b"\n" + sealed)
         except ConfigError as err:
             raise SnapshotError(str(err), hint=err.hint) from err

@@ -235,3 +235,11 @@ def test_a_folder_that_cannot_be_listed_is_told(tmp_path: Path) -> None:
     (tmp_path / "snapshots").write_text("no folder")
     with pytest.raises(SnapshotError, match="snapshots"):
         store(tmp_path, ManualClock()).sweep(HOUR_S, CAMERAS)
+
+
+def test_no_picture_takes_the_place_of_another(tmp_path: Path) -> None:
+    clock = ManualClock()
+    sealed = store(tmp_path, clock).put(kept(clock), JPEG)
+    with pytest.raises(SnapshotError, match="already"):
+        store(tmp_path, clock).put(kept(clock), b"\xff\xd8\xff another")
+    assert store(tmp_path, clock).open("a1", sealed) == store(tmp_path, clock).open("a1") == JPEG
