@@ -152,6 +152,7 @@ class Agent:
             order=self._compound.order,
         )
         journal.on_commit(self._cases.committed)
+        journal.on_epoch(self._cases.renewed)
         self._stop = asyncio.Event()
         self._commands = build_commands(
             settings,

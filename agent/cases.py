@@ -17,7 +17,7 @@ from agent.blocking import in_thread
 from agent.contract.commands import Handled
 from agent.events import CATALOGUE, RESTORES, Event, JsonValue, Kind, Lane
 from agent.files import locked, write_whole
-from agent.journal import Entry
+from agent.journal import Birth, Entry
 from agent.rules.step import Order, Verb
 from agent.settings import Handling
 from drivers.base import Clock, ConfigError
@@ -79,6 +79,8 @@ class Cases:
         now_s = clock.mono_s()
         read = [case if case.boot == boot else replace(case, boot=boot, since_s=now_s) for case in _kept(self._path)]
         self._cases = {case.event: case for case in read}
+        self._renamed: dict[str, str] = {}
+        """Of alarms that have another number in a later epoch of this run: the former one, and today's."""
 
     def committed(self, entries: Sequence[Entry]) -> None:
         """What the journal has written: alarms are waited for."""
@@ -92,13 +94,29 @@ class Cases:
 
     def handle(self, event: str, state: Handled, note: str) -> Handled | None:
         """The state it is in now; it never goes back. None when no such alarm is kept here."""
-        case = self._cases.get(event)
+        case = self._cases.get(self._renamed.get(event, event))
         if case is None:
             return None
         if _RANK[state] > _RANK[case.state]:
             case = replace(case, state=state, note=note)
             self._put(case)
         return case.state
+
+    def renewed(self, birth: Birth) -> None:
+        """The journal has entered again what is not confirmed: the centre may speak of it under either number."""
+        tail = birth.tails.get(Lane.ALARM)
+        if tail is None:
+            return
+        names: dict[str, str] = {}
+        for event in self._cases:
+            epoch, lane, sequence = event.split("/")
+            if epoch == birth.previous and int(sequence) > tail.confirmed:
+                names[event] = f"{birth.epoch}/{lane}/{int(sequence) - tail.confirmed}"
+        cases = [replace(case, event=names.get(event, event)) for event, case in self._cases.items()]
+        self._cases = {case.event: case for case in cases}
+        former = {old: names.get(new, new) for old, new in self._renamed.items()} | names
+        self._renamed = {old: new for old, new in former.items() if new in self._cases}
+        self._changed = True
 
     def snapshot(self) -> list[JsonValue]:
         """For `gatehouse status`: what is being handled, and what is overdue; nothing silent."""

@@ -4,11 +4,12 @@ from pathlib import Path
 
 from agent.cases import FILE, Cases
 from agent.contract.commands import Handled
-from agent.events import CATALOGUE, Event, Kind
+from agent.events import CATALOGUE, Event, Kind, Lane
 from agent.journal import Entry
 from agent.rules.step import Order, Verb
 from agent.settings import Handling
 from tests.clock import ManualClock
+from tests.journal import draft, opened
 
 EPOCH = "6f1c2f0e-6c5b-4a51-8a34-111111111111"
 SETTINGS = Handling(remind_after_s=60, remind_times=2, output="gpio/beacon")
@@ -82,6 +83,25 @@ def test_a_state_never_goes_back_and_is_of_alarms_that_are_known(tmp_path: Path)
     assert house.cases.handle(event, Handled.RESOLVED, "") is Handled.RESOLVED
     assert house.cases.snapshot() == []
     assert house.cases.handle(f"{EPOCH}/alarm/99", Handled.RECEIVED, "") is None
+
+
+async def test_an_alarm_that_was_entered_again_is_known_under_both_its_numbers(tmp_path: Path) -> None:
+    async with opened(tmp_path / "journal") as journal:
+        house = House(tmp_path, ManualClock())
+        house.cases._epoch = lambda: journal.epoch
+        journal.on_commit(house.cases.committed)
+        journal.on_epoch(house.cases.renewed)
+        first = await journal.append(draft(Lane.ALARM, 1))
+        await journal.append(draft(Lane.ALARM, 2))
+        await journal.confirm(Lane.ALARM, 1, first.digest)
+        epochs = [journal.epoch]
+        epochs += [(await journal.renew("a test")).epoch for _ in range(2)]
+    handle, old, newer, newest = house.cases.handle, *epochs
+    assert handle(f"{old}/alarm/2", Handled.RECEIVED, "") is Handled.RECEIVED
+    assert handle(f"{newer}/alarm/1", Handled.DISPATCHED, "") is Handled.DISPATCHED
+    assert handle(f"{newest}/alarm/1", Handled.RECEIVED, "") is Handled.DISPATCHED, "it is the same alarm"
+    assert handle(f"{old}/alarm/1", Handled.RECEIVED, "") is Handled.RECEIVED, "confirmed, and entered once only"
+    assert handle(f"{newest}/alarm/2", Handled.RECEIVED, "") is None
 
 
 async def test_what_is_open_survives_a_restart_and_another_boot(tmp_path: Path) -> None:
