@@ -281,7 +281,7 @@ class Commands:
             verb=verb,
             outcome=result.outcome,
             reason=result.reason,
-            message=result.message,
+            message=result.message[:1000],
             data=result.data,
         ).payload()
 

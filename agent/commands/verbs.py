@@ -30,6 +30,7 @@ from agent.contract.commands import (
     UnlockArgs,
     Verdict,
 )
+from agent.contract.text import dumps
 from agent.credentials import ChangeRefused, apply_change
 from agent.events import JsonValue
 from agent.rules.step import Order as RuleOrder
@@ -215,7 +216,7 @@ def _records(log: AuditLog, first: int, last: int) -> tuple[str, ...]:
     found: list[str] = []
     size = 0
     for line in log.lines(first, last):
-        size += len(line)
+        size += len(dumps(line))  # as it stands in the answer: bytes, and quotes told apart
         if size > AUDIT_BYTES:
             break
         found.append(line)

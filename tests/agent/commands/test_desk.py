@@ -19,6 +19,7 @@ from agent.commands.gate import Gate
 from agent.commands.inbox import FILE, Inbox
 from agent.commands.trust import Trust
 from agent.commands.verbs import Site, Verbs
+from agent.contract import MAX_MESSAGE_BYTES
 from agent.contract.commands import CommandReply, Verb, Verdict
 from agent.contract.jws import Token
 from agent.events import Event, Kind
@@ -287,6 +288,15 @@ async def test_the_longest_order_that_may_be_given_finds_room_in_the_record(tmp_
         refused = await made.ask("a-1", Verb.LOCKDOWN, {"on": True, "doors": doors})
         assert (refused.outcome, refused.reason) == (Verdict.REFUSED, "unknown_target")
         assert ("command.ended", "unknown_target") in made.records()
+
+
+async def test_an_answer_fits_a_message_whatever_the_record_says(tmp_path: Path) -> None:
+    async with desk(tmp_path) as made:
+        for _ in range(100):
+            made.audit.append("值班台", "snapshot.shown", reason='看"' * 700)
+        found = await made.ask("a-1", Verb.AUDIT, {"from": 2, "to": 200})
+        assert 10 < len(found.data["records"]) < 100
+        assert len(found.payload()) <= MAX_MESSAGE_BYTES
 
 
 async def test_a_bug_that_one_order_meets_costs_no_other(
