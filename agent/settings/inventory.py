@@ -68,6 +68,7 @@ def points(settings: Settings) -> dict[str, Nature]:
             for reader in device.readers:
                 found |= {f"{reader.id}/{point}": Nature.TRUTH for point in READER_POINTS}
                 found |= {f"{reader.id}/input-{number}": Nature.TRUTH for number in range(reader.inputs)}
+                found |= {f"{reader.id}/output-{number}": Nature.OUTPUT for number in range(reader.outputs)}
         elif isinstance(device, WiegandBus):
             found |= {f"{reader.id}/rejected": Nature.NUMBER for reader in device.readers}
         elif isinstance(device, ModbusBus):

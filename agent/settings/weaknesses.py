@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from agent.settings import command_checks
+from agent.settings import command_checks, inventory
 from agent.settings.models import Confirm, Protocol, Settings
 from agent.settings.problems import Finding
 from agent.settings.surroundings import is_plain_loopback
@@ -56,7 +56,17 @@ def _readers(settings: Settings) -> Iterator[Finding]:
 
 
 def _doors(settings: Settings) -> Iterator[Finding]:
+    readers = inventory.readers(settings)
     for index, door in enumerate(settings.doors):
+        if door.lock.partition("/")[0] in readers:
+            yield Finding(
+                ("doors", index, "lock"),
+                Words(
+                    "is a relay in a reader: whoever takes that off the wall outside opens the door.",
+                    "为读卡器内的继电器：在门外拆下读卡器即可开门。",
+                ),
+                Words("Use a relay on the inner side.", "请使用安装在门内侧的继电器。"),
+            )
         if door.contact is None:
             yield Finding(
                 ("doors", index, "contact"),

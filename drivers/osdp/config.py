@@ -31,6 +31,8 @@ class OsdpReader(Confined):
     """What its display shows with a cue, where it has one; ASCII, for that is all OSDP knows."""
     inputs: Annotated[int, Field(ge=0, le=8)] = 0
     """Its own inputs that the compound uses, as points `input-0`, `input-1`, …"""
+    outputs: Annotated[int, Field(ge=0, le=8)] = 0
+    """Its own relays that the compound uses, as points `output-0`, `output-1`, …"""
 
 
 class OsdpBus(Confined):

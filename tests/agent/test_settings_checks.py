@@ -55,6 +55,15 @@ def test_a_wiegand_reader_serves_a_door_and_is_reported_as_weak() -> None:
     assert "can read and replay cards" in weakness.reason.en
 
 
+def test_a_relay_in_a_reader_may_be_a_lock_and_is_reported_as_weak() -> None:
+    found = with_changes(("devices.0.readers.0.outputs", 1), ("doors.0.lock", "reader-east/output-0"))
+    assert found.problems == ()
+    (weakness,) = found.weaknesses
+    assert weakness.key == "doors.east-gate.lock"
+    beyond = with_changes(("devices.0.readers.0.outputs", 1), ("doors.0.lock", "reader-east/output-1"))
+    assert [problem.key for problem in beyond.problems] == ["doors.east-gate.lock"]
+
+
 ZONE = "cameras.0.zones.0.polygon"
 LINE = "cameras.1.lines.0"
 WALL = next(n for n, sensor in enumerate(EXAMPLE["sensors"]) if sensor["id"] == "east-wall")
