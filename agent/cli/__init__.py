@@ -9,12 +9,17 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent.cli.parser import Parser
 from agent.secrecy import forbid_core_dumps
 from agent.words import Lang, language
 from drivers.base import ConfigError, GatehouseError, SystemClock
 
+if TYPE_CHECKING:
+    from agent.configuration import Configuration
+
+_log = logging.getLogger(__name__)
 DEFAULT_FILE = Path("/etc/gatehouse/compound.toml")
 FAMILIES = {
     "card": "the local card list: list, add, remove, import",
@@ -109,18 +114,24 @@ def _run(options: argparse.Namespace) -> int:
 
     logging.basicConfig(level=options.log_level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     configuration = Configuration.begin(options.file)
-    trial = configuration.trial
     try:
         code = asyncio.run(run(configuration, SystemClock(configuration.settings.clock_trust)))
     except ConfigError as error:
-        if trial is None:
+        if configuration.trial is None:
             raise
-        configuration.roll_back(str(error))
-        return 1
-    if code == 2 and trial is not None:
-        configuration.roll_back("the agent may not run with it; see its log")
-        return 1  # 2 would tell the service not to start again
+        return _give_up(configuration, str(error))
+    if code == 2 and configuration.trial is not None:
+        return _give_up(configuration, "the agent may not run with it; see its log")
     return code
+
+
+def _give_up(configuration: "Configuration", reason: str) -> int:
+    """The one on trial. 1, for 2 would tell the service not to start again."""
+    try:
+        configuration.roll_back(reason)
+    except ConfigError as error:
+        _log.error("the configuration on trial cannot be given up now: %s; %s", error, error.hint)
+    return 1
 
 
 def _status(options: argparse.Namespace) -> int:

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from agent.cli import main
 from agent.configuration import FOLDER, MAX_STARTS, Configuration, RejectionError, in_force
 from agent.files import write_whole
-from drivers.base import ConfigError
+from drivers.base import Clock, ConfigError
 
 OWN = """
 [gateway]
@@ -165,12 +166,31 @@ def test_a_power_cut_at_any_write_leaves_a_good_one_in_force(
     assert beats(file) == 20
 
 
+@pytest.mark.parametrize(("kept", "writable", "code"), [(False, True, 1), (False, False, 1), (True, True, 2)])
+def test_only_a_configuration_that_stands_may_keep_the_service_from_starting_again(
+    file: Path, monkeypatch: pytest.MonkeyPatch, *, kept: bool, writable: bool, code: int
+) -> None:
+    """Exit code 2 tells it not to; one on trial is given up instead, at the next start if not now."""
+
+    async def may_not_run(configuration: Configuration, _: Clock) -> int:
+        if kept:
+            configuration.keep()
+        if not writable:
+            monkeypatch.setattr("agent.configuration.write_whole", refuse)
+        return 2
+
+    monkeypatch.setattr("agent.app.run", may_not_run)
+    propose(file)
+    assert main(["run", str(file)]) == code
+
+
+def refuse(*_: object) -> None:
+    raise ConfigError("no space left", hint="")
+
+
 def test_a_disk_that_refuses_leaves_the_order_refused_and_a_start_possible(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> None:
-        raise ConfigError("no space left", hint="")
-
     propose(file)
     monkeypatch.setattr("agent.configuration.write_whole", refuse)
     assert Configuration.begin(file).settings.centre.heartbeat_s == 10
