@@ -212,8 +212,10 @@ class Commands:
             message = f"there was another order {order.id}"
             await self._refuse(Refused(Refusal.ID_REUSED, message, order.verb, order.id, order.signer), payload)
             return
-        started = Result(Verdict.STARTED, message="it is being carried out")
-        self._reply(order.id, given.answer or self._answer(order.id, order.verb, started))
+        open_end = Result(Verdict.UNKNOWN, message="how it ended could not be noted down")
+        if order.verb is Verb.CONFIGURATION:
+            open_end = Result(Verdict.STARTED, message="it is on trial")
+        self._reply(order.id, given.answer or self._answer(order.id, order.verb, open_end))
 
     async def _note(self, order: Order) -> Refused | None:
         """On disk before anything moves; why not, where it cannot be."""

@@ -16,7 +16,7 @@ import pytest
 from agent.audit import AuditError, AuditLog
 from agent.commands.desk import STORAGE_S, TOLD_A_MINUTE, TOLD_AN_HOUR, WAITING, Commands
 from agent.commands.gate import Gate
-from agent.commands.inbox import FILE, Inbox
+from agent.commands.inbox import FILE, Inbox, InboxError
 from agent.commands.trust import Trust
 from agent.commands.verbs import Site, Verbs
 from agent.contract import MAX_MESSAGE_BYTES
@@ -297,6 +297,21 @@ async def test_an_answer_fits_a_message_whatever_the_record_says(tmp_path: Path)
         found = await made.ask("a-1", Verb.AUDIT, {"from": 2, "to": 200})
         assert 10 < len(found.data["records"]) < 100
         assert len(found.payload()) <= MAX_MESSAGE_BYTES
+
+
+async def test_an_end_that_could_not_be_noted_down_is_said_to_be_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise InboxError("no space left", hint="")
+
+    async with desk(tmp_path) as made:
+        payload = made.sign("a-1")
+        with monkeypatch.context() as patch:
+            patch.setattr(Inbox, "end", full)
+            assert (await made.answer("a-1", Verb.UNLOCK, payload)).outcome is Verdict.DONE
+        again = await made.answer("a-1", Verb.UNLOCK, payload)
+        assert (again.outcome, len(made.moved)) == (Verdict.UNKNOWN, 1)
 
 
 async def test_a_bug_that_one_order_meets_costs_no_other(
