@@ -34,6 +34,8 @@ GRACE_S: Final = 1.0
 MAX_REQUESTS: Final = 4
 PICTURES: Final = 20
 """Of each gateway so many are kept, the latest."""
+NO_COUNTER: Final = 1 << 62
+"""A counter so high is nobody's, and must leave room to count on."""
 REMINDERS: Final = (Kind.UNACKNOWLEDGED, Kind.UNACKNOWLEDGED_SILENT)
 """Events that tell an alarm again."""
 _UNREADABLE: Final = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
@@ -265,6 +267,8 @@ class Registry:
             receipt = Receipt.model_validate_json(document)
         except (ValidationError, FlawError):
             return
+        if receipt.counter >= NO_COUNTER:
+            return
         self._counters[receipt.gateway] = max(receipt.counter, self._counters.get(receipt.gateway, 0))
         gateway = self.gateways.get(receipt.gateway)
         if gateway is not None and receipt.counter > gateway.counter:
@@ -277,7 +281,8 @@ class Registry:
             gateway.wants_keys = status.challenge is not None and status.keys < self._desk.version
         gateway.status = status
         gateway.epoch = status.epoch
-        gateway.counter = max(gateway.counter, status.receipt_counter)
+        if status.receipt_counter < NO_COUNTER:
+            gateway.counter = max(gateway.counter, status.receipt_counter)
         gateway.owes.add(status.epoch)
         for lane, said in status.lanes.items():
             if not gateway.lane(status.epoch, lane).hear_of(said.last, bytes.fromhex(said.digest)):

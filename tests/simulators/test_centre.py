@@ -400,6 +400,15 @@ def test_an_entry_that_is_of_no_use_is_rejected_and_not_taken_for_one_that_is_ke
     assert (said.upto, [rejected.sequence for rejected in said.rejected]) == (1, [1])
 
 
+def test_a_counter_that_leaves_no_room_to_count_on_is_passed_over() -> None:
+    gateway, registry = Gateway(), Registry()
+    registry.take(*gateway.smoke(), 1.0)
+    registry.take(*gateway.status(counter=(1 << 63) - 1), 1.0)
+    lie = Receipt(gateway="gh-test01", epoch=EPOCH, counter=(1 << 63) - 1)
+    registry.take(TOPICS.receipt, lie.payload(), 1.0)
+    assert receipt_of(registry, 1.0).counter == 1
+
+
 def test_of_pictures_the_latest_are_kept() -> None:
     registry = Registry()
     for number in range(PICTURES + 5):
