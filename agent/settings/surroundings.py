@@ -10,7 +10,8 @@ from agent.settings.models import Centre, Confirm, Protocol, Settings
 from agent.settings.problems import Finding, KeyPath
 from agent.words import Words
 
-_SOURCES = ("rtsp://", "rtsps://", "http://", "https://", "file:", "/dev/")
+_OVER_NETWORK = ("rtsp://", "rtsps://", "http://", "https://")
+_SOURCES = (*_OVER_NETWORK, "file:", "/dev/")
 
 
 def problems(settings: Settings) -> Iterator[Finding]:
@@ -38,6 +39,12 @@ def _camera(camera: Camera, place: KeyPath) -> Iterator[Finding]:
                 "Write rtsp://…, http://… (MJPEG), a USB camera's path /dev/video…, or file: and a clip.",
                 "请填写 rtsp://…、http://…（MJPEG）、USB 摄像机路径 /dev/video… 或 file: 加视频文件。",
             ),
+        )
+    elif camera.source.startswith(_OVER_NETWORK) and not _is_place(_parts(camera.source)):
+        yield Finding(
+            (*place, "source"),
+            Words("names no host, or a port that is none.", "没有主机名，或端口无效。"),
+            Words("Write rtsp://host/… or rtsp://host:554/….", "应写为 rtsp://主机/… 或 rtsp://主机:554/…。"),
         )
     elif "@" in camera.source and _parts(camera.source).password is not None:
         yield Finding(
@@ -117,6 +124,13 @@ def _parts(address: str) -> SplitResult:
         return urlsplit(address)
     except ValueError:
         return SplitResult("", "", "", "", "")
+
+
+def _is_place(parts: SplitResult) -> bool:
+    try:
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def is_plain_loopback(broker: str) -> bool:
