@@ -9,9 +9,9 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from agent.blocking import in_thread
 from agent.contract.commands import Handled
@@ -35,7 +35,7 @@ _REMINDERS: Final = (Kind.UNACKNOWLEDGED, Kind.UNACKNOWLEDGED_SILENT)
 class Case:
     """One alarm; `since_s` is when it was raised or last told again, in the uptime of `boot`."""
 
-    event: str
+    event: Annotated[str, Field(pattern=r"^[^/]+/[a-z]+/[0-9]+$")]
     kind: Kind
     subject: str
     boot: str
@@ -109,9 +109,9 @@ class Cases:
             return
         names: dict[str, str] = {}
         for event in self._cases:
-            epoch, lane, sequence = event.split("/")
-            if epoch == birth.previous and int(sequence) > tail.confirmed:
-                names[event] = f"{birth.epoch}/{lane}/{int(sequence) - tail.confirmed}"
+            place, _, sequence = event.rpartition("/")
+            if place == f"{birth.previous}/{Lane.ALARM}" and int(sequence) > tail.confirmed:
+                names[event] = f"{birth.epoch}/{Lane.ALARM}/{int(sequence) - tail.confirmed}"
         cases = [replace(case, event=names.get(event, event)) for event, case in self._cases.items()]
         self._cases = {case.event: case for case in cases}
         former = {old: names.get(new, new) for old, new in self._renamed.items()} | names

@@ -113,8 +113,10 @@ async def test_what_is_open_survives_a_restart_and_another_boot(tmp_path: Path) 
     later.look()
     assert later.told == []
     assert later.cases.handle(event, Handled.RECEIVED, "") is Handled.RECEIVED
-    (tmp_path / FILE).write_text("{")
-    assert House(tmp_path, clock).cases.handle(event, Handled.RECEIVED, "") is None
+    good = (tmp_path / FILE).read_text()
+    for damaged in ("{", good.replace("/alarm/1", "/alarm/one")):
+        (tmp_path / FILE).write_text(damaged)
+        assert House(tmp_path, clock).cases.handle(event, Handled.RECEIVED, "") is None
 
 
 def test_old_alarms_make_room_the_resolved_first(tmp_path: Path) -> None:
