@@ -43,9 +43,12 @@ class Link:
             self._normal = LinkState(LinkPhase.LIMITED, reason, hint, protocol)
         self._set(self._normal)
 
-    def limited(self, reason: str, hint: str) -> None:
-        """The broker refuses something."""
-        self._set(LinkState(LinkPhase.LIMITED, reason, hint, self._normal.protocol))
+    def limited(self, reason: str, hint: str, *, lasting: bool = False) -> None:
+        """The broker refuses something; `lasting`: for as long as the link is up."""
+        state = LinkState(LinkPhase.LIMITED, reason, hint, self._normal.protocol)
+        if lasting:
+            self._normal = state
+        self._set(state)
 
     def well(self) -> None:
         """Nothing is refused any more."""

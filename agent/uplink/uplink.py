@@ -233,7 +233,7 @@ class Uplink:
                 case Subscribed(refused=refused) if refused:
                     reason = f"the broker refuses the centre's receipts to us: {refused}"
                     hint = "its access list must let this gateway read below gatehouse/1/down/ and its own path"
-                    self._link.limited(reason, hint)
+                    self._link.limited(reason, hint, lasting=True)
                 case Closed():
                     self._closed(happening)
                 case _:

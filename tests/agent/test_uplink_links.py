@@ -13,6 +13,7 @@ from agent.settings import Centre as CentreSettings
 from agent.settings import Confirm, Protocol
 from agent.uplink import Cause, LinkDownError, LinkPhase, LinkState, Session, Target
 from agent.uplink.dial import explain
+from agent.uplink.link import Link
 from drivers.base import SystemClock
 from simulators.broker import Broker, Tls, free_ports
 from simulators.centre import Centre
@@ -21,6 +22,18 @@ from tests.authority import Authority
 from tests.conftest import need
 
 CLOCK = SystemClock()
+
+
+def test_what_is_refused_for_as_long_as_the_link_is_up_is_not_forgotten_when_something_else_is_well() -> None:
+    said: list[LinkState] = []
+    link = Link(said.append)
+    link.up(Protocol.MQTT5, Confirm.CENTRE, "")
+    link.limited("no receipts", "", lasting=True)
+    link.limited("no alarms", "")
+    link.well()
+    assert (link.state.phase, link.state.reason) == (LinkPhase.LIMITED, "no receipts")
+    link.up(Protocol.MQTT5, Confirm.CENTRE, "")
+    assert link.state.phase is LinkPhase.UP
 
 
 async def why(settings: CentreSettings, protocol: Protocol = Protocol.MQTT5) -> LinkDownError:
