@@ -23,7 +23,7 @@ _LABELS: Final = tuple(Label)
 _NUMBERS: Final = {label.value: number for number, label in enumerate(_LABELS)}
 
 _HITS, _LOOKS = 2, 5
-"""A track is confirmed by two hits in five looks, and by having moved or convinced."""
+"""A track is confirmed by two hits in five looks, and by having convinced, or moved and convinced enough together."""
 _WINDOW = (1 << _LOOKS) - 1
 _BITS = np.array([looks.bit_count() for looks in range(_WINDOW + 1)])
 _TRIES = 10
@@ -42,6 +42,11 @@ _COAST = 2
 """Looks for which a track that is missed is shown where its patch is found again."""
 _MOVED = 0.5
 """Displacement, in box heights, that proves a thing alive."""
+_ENOUGH = 1.1
+"""Way, as a share of that displacement, and score, as a share of the way from a birth's to a sure one, must add up to
+this: a cone that somebody passes trembles by a fifth of its height and scores half-way; a person who enters has more of
+both within two or three looks.
+"""
 _MOVING_SHARE = 0.3
 """Share of a box that motion must cover for a birth, or for a low score to count."""
 _WITHIN = 0.6
@@ -84,6 +89,7 @@ class Tracker:
         self._limits = np.array([width, height, width, height], np.float32)
         self._birth_score = birth_score
         self._confident = confident
+        self._sure_span = max(confident - birth_score, 1e-3)
         self._things: npt.NDArray[Any] = np.empty(0, _THING)
         self._planes: dict[float, Luma] = {}
         """Of the looks that may have hit what is shown; patches are cut from them."""
@@ -203,8 +209,10 @@ class Tracker:
         things["seen_s"], things["at_s"], things["misses"] = mono_s, mono_s, 0
         things["looks"] |= 1
         if not things["confirmed"].all():
-            moved = _length(centres - things["born_at"]) >= _MOVED * sizes[:, 1]
-            things["confirmed"] |= (_BITS[things["looks"]] >= _HITS) & (moved | (things["best"] >= self._confident))
+            moved = _length(centres - things["born_at"]) / (_MOVED * sizes[:, 1])
+            sure = (things["best"] - self._birth_score) / self._sure_span
+            proven = (sure >= 1) | (moved + sure >= _ENOUGH)
+            things["confirmed"] |= (_BITS[things["looks"]] >= _HITS) & proven
         _enliven(things, scores >= self._birth_score, mono_s)
         self._things[rows] = things
 

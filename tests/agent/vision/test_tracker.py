@@ -64,6 +64,16 @@ def test_somebody_who_waits_is_kept_as_long_as_he_is_seen_well() -> None:
     assert all(looks.look(person(220, score=0.45 if turn % 4 else 0.3)) for turn in range(40))
 
 
+def test_who_moves_a_little_and_nearly_convinces_is_shown_at_the_second_look() -> None:
+    looks = Looks()
+    assert [len(looks.look(person(left, score=0.55))) for left in (600, 585)] == [0, 1]
+
+
+def test_a_cone_that_trembles_as_somebody_passes_it_is_never_shown() -> None:
+    looks = Looks()
+    assert not any(looks.look(person(left, score=0.49)) for left in [100, 112, 100, 90, 105] * 6)
+
+
 def test_a_still_person_who_convinces_is_shown() -> None:
     looks = Looks()
     assert [len(looks.look(person(100, score=0.8), motion=NOWHERE)) for _ in range(4)] == [0, 1, 1, 1]
