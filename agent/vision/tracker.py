@@ -54,7 +54,8 @@ _WITHIN = 0.6
 _FOLLOW_STEER = np.array([[[0.9]], [[0.4]]], np.float32)
 _RESIZE = 0.5
 """How much of what was seen against what was expected moves a box, turns its velocity and changes its size."""
-_COLOUR_KEEP = 0.85
+_COLOUR_KEEP, _CROWDED = 0.9, 0.15
+"""How much of its colours a thing keeps at a hit; all of them where others cover so much of it, and lend it theirs."""
 
 _THING = np.dtype(
     [
@@ -204,7 +205,10 @@ class Tracker:
         things["velocity"] += turn / passed
         things["centre"] = things["hit_at"] = expected + step
         things["size"] += _RESIZE * (sizes - things["size"])
-        things["colours"] += (1 - _COLOUR_KEEP) * (colours - things["colours"])
+        clear = _covered(boxes, boxes) < 1 + _CROWDED  # each covers itself
+        things["colours"] += np.where(clear, np.float32(1 - _COLOUR_KEEP), 0)[:, np.newaxis] * (
+            colours - things["colours"]
+        )
         things["score"], things["best"] = scores, np.maximum(things["best"], scores)
         things["seen_s"], things["at_s"], things["misses"] = mono_s, mono_s, 0
         things["looks"] |= 1

@@ -125,6 +125,19 @@ def test_two_who_cross_in_different_clothes_keep_their_numbers() -> None:
     assert upper.id == 1
 
 
+def test_who_was_hidden_by_another_keeps_his_own_colours_and_so_his_number() -> None:
+    looks = Looks()
+    shown: tuple[Track, ...] = ()
+    for step in range(36):
+        together = 8 <= step < 32  # side by side, both seen in the colours of the nearer
+        lefts = [100 + 10 * step, (112 if together else 145) + 10 * step]
+        if step >= 32:
+            lefts.reverse()  # and then they have changed sides
+        worn = [[20] * COLOURS, [20 if together else 90] * COLOURS]
+        shown = looks.look(*(person(left) for left in lefts), colours=worn)
+    assert max(shown, key=lambda track: track.box.left).id == 1
+
+
 def test_a_vehicle_does_not_become_a_person() -> None:
     looks = Looks()
     looks.walk(range(100, 200, 20))
