@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import sqlite3
 import sys
-from asyncio.subprocess import PIPE
+from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
@@ -65,8 +65,8 @@ async def run(options: argparse.Namespace, _folder: Path) -> bool:
             collectors=bool(options.collectors),
             desk=Desk.open(options.key, options.keys) if options.key else None,
         )
-        for number in range(options.collectors):
-            await stack.enter_async_context(_collector(options, number + 1))
+        numbers = range(1, options.collectors + 1)
+        children = [await stack.enter_async_context(_collector(options, number)) for number in numbers]
         if options.lines:
             centre.on_received = lambda event: console.print(_line(event, options.lang))
             centre.tell(lambda news: console.print(f"  {COMPLAINTS.both(news).to(options.lang)}"))
@@ -76,6 +76,8 @@ async def run(options: argparse.Namespace, _folder: Path) -> bool:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(centre.ended(), name="centre")
+                for number, child in enumerate(children, start=1):
+                    group.create_task(_alive(child, number), name=f"collector:{number}")
                 if options.acknowledge:
                     group.create_task(_acknowledge(centre, clock), name="acknowledge")
                 if not options.lines:
@@ -84,7 +86,16 @@ async def run(options: argparse.Namespace, _folder: Path) -> bool:
         except* sqlite3.Error as errors:
             hint = "check its disk; the gateways keep everything until they are answered"
             raise GatehouseError(f"{options.database} failed: {errors.exceptions[0]}", hint=hint) from errors
+        except* GatehouseError as errors:
+            raise errors.exceptions[0] from errors
     return True
+
+
+async def _alive(collector: Process, number: int) -> None:
+    """Raises: GatehouseError when it has ended: without its share nothing would be missed aloud."""
+    await collector.wait()
+    hint = "what it says stands above; the gateways keep everything until they are answered"
+    raise GatehouseError(f"collector {number} has ended", hint=hint)
 
 
 def _draw(centre: Centre, district: District, clock: Clock, lang: Lang) -> Group:
@@ -111,7 +122,7 @@ async def _watch(draw: Callable[[], Group], console: Console, clock: Clock) -> N
 
 
 @asynccontextmanager
-async def _collector(options: argparse.Namespace, number: int) -> AsyncIterator[None]:
+async def _collector(options: argparse.Namespace, number: int) -> AsyncIterator[Process]:
     """A child process that has its share of the subscription."""
     command = [sys.executable, "-m", "simulators.collector", "--name", f"collector-{number}"]
     command += ["--broker", options.broker, "--below", options.below, "--database", str(options.database)]
@@ -123,7 +134,7 @@ async def _collector(options: argparse.Namespace, number: int) -> AsyncIterator[
         assert child.stdout is not None
         if not await child.stdout.readline():
             raise ConfigError(f"collector {number} has ended", hint="what it says stands above")
-        yield
+        yield child
     finally:
         with suppress(ProcessLookupError):
             child.terminate()

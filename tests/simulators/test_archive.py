@@ -1,5 +1,6 @@
 """A centre that keeps its books on disk, alone and with collectors that share the work."""
 
+import argparse
 import asyncio
 import sqlite3
 import sys
@@ -7,12 +8,14 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agent.events import Kind
 from agent.settings import Centre as CentreSettings
-from drivers.base import SystemClock
+from drivers.base import GatehouseError, SystemClock
+from simulators import centre_command
 from simulators.archive import Archive, Arrived
 from simulators.broker import Broker
 from simulators.centre import Centre, up_filter
@@ -118,6 +121,32 @@ async def test_collectors_share_the_events_and_one_that_is_killed_loses_none(tmp
     assert (proof.gaps, proof.broken, proof.conflicts) == (0, 0, 0)
     granted = [(sequence, subject) for lane, sequence, subject in events(tmp_path) if lane == "access"]
     assert granted == [(number + 1, f"door-{number}") for number in range(300)]
+
+
+async def test_a_centre_whose_collector_ends_says_so_and_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    need(Broker.has("mosquitto"), "mosquitto")
+    children: list[Process] = []
+    begin = asyncio.create_subprocess_exec
+
+    async def noted(*command: str, **more: Any) -> Process:
+        children.append(await begin(*command, **more))
+        return children[-1]
+
+    async with Broker.mosquitto(tmp_path / "broker") as broker:
+        monkeypatch.setattr("asyncio.create_subprocess_exec", noted)
+        parser = argparse.ArgumentParser()
+        centre_command.add_arguments(parser)
+        options = parser.parse_args(
+            ["--broker", broker.url, "--database", str(tmp_path / FILE), "--collectors", "2", "--lines"]
+        )
+        running = asyncio.create_task(centre_command.run(options, tmp_path))
+        async with asyncio.timeout(60):
+            while len(children) < 2:
+                await CLOCK.sleep(0.05)
+            children[0].kill()
+            with pytest.raises(GatehouseError, match="collector 1 has ended"):
+                await running
+    assert None not in [child.returncode for child in children]
 
 
 def test_messages_are_read_in_order_once_and_those_without_news_are_taken_out(tmp_path: Path) -> None:
