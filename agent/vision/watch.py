@@ -14,13 +14,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-import cv2
 import numpy as np
 
 from agent.observations import Observation, Track, View
 from agent.vision.motion import STILL, Luma, MotionGate, alike
 from agent.vision.newcomers import Newcomers
 from agent.vision.pairing import colours_of
+from agent.vision.private import PrivateAreas
 from agent.vision.profile import Profile
 from agent.vision.region import Region, around
 from agent.vision.tamper import Tamper
@@ -57,7 +57,7 @@ class CameraWatch:
 
     def __init__(self, camera: WatchedCamera, profile: Profile, *, min_score: float, confident: float) -> None:
         self.id = DeviceId(camera.source.id)
-        self._masks = [np.rint(np.array(polygon)).astype(np.int32) for polygon in camera.privacy]
+        self._private = PrivateAreas(camera.privacy)
         self._gate = MotionGate()
         self._tamper = Tamper()
         self._viewed = False
@@ -97,8 +97,7 @@ class CameraWatch:
 
     def consider(self, frame: Frame) -> bool:
         """Black out what is private, judge the motion; whether the frame is worth a look."""
-        if self._masks:
-            cv2.fillPoly(frame.picture, self._masks, (0, 0, 0))
+        self._private.black_out(frame.picture)
         motion = self._gate.look(frame.picture, frame.mono_s)
         self._viewed = self._tamper.look(self._gate.luma, frame.mono_s)
         while self._recent and frame.mono_s - self._recent[0][0] > _RECENT_S:

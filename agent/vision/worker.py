@@ -24,12 +24,11 @@ from typing import TYPE_CHECKING
 from agent.vision.budget import Budget
 from agent.vision.peer import Peer
 from agent.vision.profile import PROFILES
-from agent.vision.wire import CameraStats, Failed, Stats, WatchedCamera, WorkerConfig
+from agent.vision.wire import CameraStats, Failed, Stats, WorkerConfig
 from drivers.base import Clock, ConfigError, FrameError, LinkError, Report, Status, SystemClock
 from drivers.camera import Capture, Frame
 
 if TYPE_CHECKING:
-    from agent.vision.private import PrivateAreas
     from agent.vision.snapshots import Snapshots
     from agent.vision.watch import CameraWatch
     from models.detector import Detector
@@ -64,7 +63,6 @@ class _Camera:
     """One camera's way through the process, and what it got since `begun_s`, when its sums were last told."""
 
     capture: Capture
-    private: "PrivateAreas"
     watch: "CameraWatch"
     begun_s: float
     told: tuple[int, int, int] = (0, 0, 0)
@@ -95,8 +93,8 @@ class Worker:
         self._detector = _detector(config)
         now_s = clock.mono_s()
         self._cameras = [
-            _Camera(Capture(camera.source, clock, self._report, self._wake.set), private, watch, now_s)
-            for camera, private, watch in _watches(config, self._detector)
+            _Camera(Capture(camera.source, clock, self._report, self._wake.set), watch, now_s)
+            for camera, watch in zip(config.cameras, _watches(config, self._detector), strict=True)
         ]
         self._snapshots = _snapshots(config, self._detector)
         self._budget = Budget(config.cpu_cores, mono_s=now_s, cpu_s=time.process_time())
@@ -160,7 +158,6 @@ class Worker:
             frame = camera.capture.take()
             if frame is None:
                 continue
-            camera.private.black_out(frame.picture)
             worth_a_look = camera.watch.consider(frame)
             self._snapshots.keep(camera.watch.id, frame)
             if (view := camera.watch.view(frame)) is not None:
@@ -229,14 +226,12 @@ def _snapshots(config: WorkerConfig, detector: "Detector") -> "Snapshots":
     return Snapshots(config, detector.detect, lambda: faces_of(config), knows_people=people)
 
 
-def _watches(config: WorkerConfig, detector: "Detector") -> "Iterator[tuple[WatchedCamera, PrivateAreas, CameraWatch]]":
-    from agent.vision.private import PrivateAreas
+def _watches(config: WorkerConfig, detector: "Detector") -> "Iterator[CameraWatch]":
     from agent.vision.watch import CameraWatch
 
     profile = PROFILES[config.profile]
     for camera in config.cameras:
-        watch = CameraWatch(camera, profile, min_score=config.min_score, confident=detector.confident)
-        yield camera, PrivateAreas(camera.privacy), watch
+        yield CameraWatch(camera, profile, min_score=config.min_score, confident=detector.confident)
 
 
 def _resident_kib() -> int:

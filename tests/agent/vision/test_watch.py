@@ -15,6 +15,7 @@ from models.detector import Detection, Picture
 
 FRAME_S = 0.2
 NOTHING: Sequence[Detection] = ()
+HALF = ((0.0, 0.0), (320.0, 0.0), (320.0, 272.0), (0.0, 272.0))
 
 
 class Street:
@@ -134,7 +135,7 @@ def test_half_the_pace_is_half_the_looks() -> None:
 
 
 def test_privacy_is_black_before_the_detector_looks_and_hides_motion() -> None:
-    street = Street(privacy=(((0, 0), (320, 0), (320, 272), (0, 272)),))
+    street = Street(privacy=(HALF, HALF))
     street.frame()
     for left in range(20, 260, 20):
         street.at = left
