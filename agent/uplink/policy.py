@@ -232,7 +232,6 @@ class Suspects:
             (mark,) = in_flight
             self._strikes[mark] = self._strikes.get(mark, 0) + 1
             if accused or self._strikes[mark] >= STRIKES:
-                self.aside.add(mark)
                 self.acknowledged(mark)
                 return mark
             return None

@@ -90,7 +90,7 @@ class Schedule:
     ) -> None:
         self._wanted_window = window
         self._window = window
-        self._batch_bytes = BATCH_BYTES
+        self._batch_bytes = self._largest_batch = BATCH_BYTES
         self._set_aside = set_aside
         self._may_go = may_go
         self._queues: Mapping[Lane, _Queue] = {lane: _Queue(lane) for lane in Lane}
@@ -147,6 +147,14 @@ class Schedule:
         self.rewind(flight.lane, oldest - 1)
         queue.hold_until = until
 
+    def halve(self, mark: Mark) -> bool:
+        """The broker cannot bear this message: whether it is a batch, and smaller ones are made from now on."""
+        lane, first = mark
+        if not any(flight.first == first < flight.last for flight in self._queues[lane].flights):
+            return False
+        self._largest_batch = self._batch_bytes = self._batch_bytes // 2
+        return True
+
     def rewind(self, lane: Lane, confirmed: int) -> None:
         """Everything above `confirmed` is to be sent again."""
         queue = self._queues[lane]
@@ -166,7 +174,7 @@ class Schedule:
     def connected(self, receive_maximum: int, maximum_packet: int = MAX_MESSAGE_BYTES) -> None:
         """A new connection: nothing is in flight any more."""
         self._window = min(self._wanted_window, receive_maximum)
-        self._batch_bytes = min(BATCH_BYTES, maximum_packet - ENVELOPE_BYTES)
+        self._batch_bytes = min(self._largest_batch, maximum_packet - ENVELOPE_BYTES)
         self._flights.clear()
         self._bulk = 0
         for queue in self._queues.values():

@@ -236,8 +236,6 @@ class Uplink:
                     self._link.limited(reason, hint, lasting=True)
                 case Closed():
                     self._closed(happening)
-                case _:
-                    pass
 
     def _closed(self, closed: Closed) -> None:
         prompt = self._clock.mono_s() - self._sent_s <= PROMPT_S
@@ -377,7 +375,9 @@ class Uplink:
             self._on_trouble(Trouble(TroubleCode.REFUSED, reason, lane, flight.first, hint=REFUSED_HINT))
 
     def _set_aside(self, mark: Mark, reason: str) -> None:
-        """Declare it in the ledger, so that the centre's books close; the journal keeps it until then."""
+        """Declare it in the ledger, so that the centre's books close; of a batch smaller ones are tried before."""
+        if self._schedule.halve(mark):
+            return
         self._suspects.aside.add(mark)
         self._reader.declare(mark, reason)
         self._on_trouble(Trouble(TroubleCode.SET_ASIDE, reason, *mark))

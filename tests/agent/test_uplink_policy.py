@@ -102,7 +102,6 @@ def test_the_message_the_broker_cannot_bear_is_found_and_no_other() -> None:
     suspects.acknowledged((Lane.ALARM, 2))
     assert suspects.closed(frozenset({bad}), prompt=True) is None
     assert suspects.closed(frozenset({bad}), prompt=True) == bad
-    assert suspects.aside == {bad}
     suspects.acknowledged((Lane.ALARM, 4))
     suspects.acknowledged((Lane.ALARM, 5))
     assert not suspects.careful

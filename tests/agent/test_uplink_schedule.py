@@ -197,6 +197,18 @@ def test_what_is_set_aside_is_passed_over() -> None:
     assert sent == [(Lane.ALARM, [1]), (Lane.ALARM, [3]), (Lane.TELEMETRY, [1]), (Lane.TELEMETRY, [3])]
 
 
+def test_of_a_batch_that_no_broker_bears_smaller_ones_are_made_before_a_reading_is_given_up() -> None:
+    schedule = connected()
+    fill(schedule, Lane.TELEMETRY, 30, size=1000)
+    batches: list[int] = []
+    while schedule.halve((Lane.TELEMETRY, 1)) or not batches:
+        schedule.rewind(Lane.TELEMETRY, 0)
+        schedule.connected(50)
+        fill(schedule, Lane.TELEMETRY, 30, size=1000)
+        batches.append(len(Line(schedule).pump()[0].entries))
+    assert batches == [16, 8, 4, 2, 1]
+
+
 def test_entries_that_are_gone_do_not_stop_the_lane() -> None:
     schedule = connected()
     after, generation = schedule.place(Lane.ACCESS)
