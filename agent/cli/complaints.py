@@ -114,6 +114,8 @@ _SENTENCES = {
     "commands.roots must name the root keys": "commands.roots 须填写根密钥",
     "see: gatehouse command {} --help": "用法见 gatehouse command {} --help",
     "the order cannot be noted down: {}": "无法记录该指令：{}",
+    "how it ended could not be noted down": "执行结果未能记录",
+    "it is on trial": "正在试用",
     "the order cannot be read": "指令无法读取",
     "stopped by a bug; see the gateway's log": "因程序错误中止，请查看网关日志",
     "there was another order {}": "已有另一条编号为 {} 的指令",
@@ -197,6 +199,8 @@ _SENTENCES = {
     "{} is still there after it was deleted": "{} 删除后仍然存在",
     "it is deleted with the next sweep": "下次清理时会被删除",
     "{} cannot be deleted: {}": "无法删除 {}：{}",
+    "there is a snapshot {} already": "图片 {} 已存在",
+    "give it another name": "请换一个名称",
     "{} cannot be used: {}": "无法使用 {}：{}",
     "a picture's name is up to 40 letters, digits and hyphens": "图片名最多 40 个字母、数字和连字符",
     "name it so": "请按此命名",
@@ -260,6 +264,9 @@ _SENTENCES = {
     "{} does not listen on port {}": "{} 没有监听端口 {}",
     "{} ended with code {}": "{} 已退出，代码 {}",
     "read {}": "请查看 {}",
+    "what it says stands above; the gateways keep everything until they are answered": (
+        "原因见上文；在得到回执之前，各网关会保留全部事件"
+    ),
     "the RTSP server does not start: {}": "RTSP 服务无法启动：{}",
     "the agent did not stop within {} s:\n{}": "代理程序 {} 秒内没有停止：\n{}",
     "the agent was not ready after {} s:\n{}": "代理程序 {} 秒后仍未就绪：\n{}",
