@@ -134,7 +134,7 @@ class People(RuleBasedStateMachine):
         self.next_number = 3
         self._look(())
 
-    @rule(who=st.sampled_from([1, 2]), by=st.floats(-20, 20))
+    @rule(who=st.sampled_from([1, 2]), by=st.floats(-60, 60))
     def moves(self, who: int, by: float) -> None:
         self.at[who] = min(max(self.at[who] + by, 20.0), 300.0)
         self._look(())
@@ -164,7 +164,7 @@ class People(RuleBasedStateMachine):
                 self.last_side[who] = away > 0
                 self.truth[0 if away > 0 else 1] += 1
         # They walk in lanes of their own, so that nobody is near the other.
-        tracks = [track((self.at[who], 60.0 + 60 * who), number=self.numbers[who], height=HEIGHT) for who in seen]
+        tracks = [track((self.at[who], 20.0 + 60 * who), number=self.numbers[who], height=HEIGHT) for who in seen]
         self.run.look(*tracks, after_s=0.4)
 
     @invariant()
