@@ -77,10 +77,6 @@ class DeviceFault(DeviceError):
 # ---------------------------------------------------------------- time
 
 
-class Alarm(Protocol):
-    def cancel(self) -> None: ...
-
-
 class Clock(Protocol):
     """Where all of Gatehouse takes time from; tests pass one they move by hand."""
 
@@ -96,10 +92,6 @@ class Clock(Protocol):
 
     def timeout(self, seconds: float) -> AbstractAsyncContextManager[object]:
         """Raise TimeoutError inside the block once it has taken that long."""
-        ...
-
-    def alarm(self, seconds: float, ring: Callable[[], object]) -> Alarm:
-        """Call `ring` once, that much later."""
         ...
 
 
@@ -127,9 +119,6 @@ class SystemClock:
 
     def timeout(self, seconds: float) -> AbstractAsyncContextManager[object]:
         return _Timeout(seconds)
-
-    def alarm(self, seconds: float, ring: Callable[[], object]) -> Alarm:
-        return asyncio.get_running_loop().call_later(seconds, ring)
 
 
 class _Timeout:

@@ -55,8 +55,8 @@ class Line(Protocol):
         """Send without waiting, not before that moment. Raises: LinkError."""
         ...
 
-    async def read(self, enough: Enough = len, at_s: float = -math.inf, until_s: float = math.inf) -> bytes:
-        """Wait for bytes until they are `enough`, nobody looks before `at_s`; at `until_s` return what there is.
+    async def read(self, enough: Enough = len, at_s: float = -math.inf) -> bytes:
+        """Wait for bytes, until they are `enough`, and return all there are; nobody looks before `at_s`.
 
         Raises: LinkError.
         """
@@ -92,8 +92,6 @@ class SerialLine:
         self._held_back: asyncio.TimerHandle | None = None
         self._reading: asyncio.Future[None] | None = None
         self._enough: Enough = len
-        self._until_s = math.inf
-        self._next_look: asyncio.TimerHandle | None = None
         self._lost: LinkError | None = None
         self.read_mono_s = clock.mono_s()
         with _link_errors(device, port):
@@ -130,30 +128,23 @@ class SerialLine:
             self._writable()
             self.check()
 
-    async def read(self, enough: Enough = len, at_s: float = -math.inf, until_s: float = math.inf) -> bytes:
-        """A reply comes in pieces, and each would wake the process: whoever knows when it will be there says so.
-
-        One timer is the moment to look, and the end if that was too early: this is on the way of every poll.
-        """
-        self.check()
-        if self._received and enough(self._received):
-            return self._taken()
-        self._enough, self._until_s = enough, until_s
-        now = self._clock.mono_s()
-        if at_s > now:
+    async def read(self, enough: Enough = len, at_s: float = -math.inf) -> bytes:
+        """A reply comes in pieces, and each would wake the process: whoever knows when it will be there says so."""
+        self._enough = enough
+        look, wait_s = None, at_s - self._clock.mono_s()
+        if wait_s > 0:
             self._unwatch()
-            self._look_in(min(at_s, until_s) - now)
+            look = self._loop.call_later(wait_s, self._look)
         else:
             self._watch()
-            self._look_in(until_s - now)
-        self._reading = self._loop.create_future()
         try:
-            await self._reading
+            while not (self._received and enough(self._received)):
+                self.check()
+                self._reading = self._loop.create_future()
+                await self._reading
         finally:
-            if self._next_look is not None:
-                self._next_look.cancel()
-                self._next_look = None
-        self.check()
+            if look is not None:
+                look.cancel()
         return self._taken()
 
     def take(self) -> bytes:
@@ -181,22 +172,10 @@ class SerialLine:
         self._received.clear()
         return data
 
-    def _look_in(self, wait_s: float) -> None:
-        if wait_s < math.inf:
-            self._next_look = self._loop.call_later(wait_s, self._look)
-
     def _look(self) -> None:
-        """Look, and watch from now on if it is too early; at the end of the time what there is has to do."""
-        self._next_look = None
         self._readable()
-        if self._reading is None or self._reading.done():
-            return
-        left_s = self._until_s - self._clock.mono_s()
-        if left_s > 0:
+        if not (self._received and self._enough(self._received)):
             self._watch()
-            self._look_in(left_s)
-        else:
-            self._wake()
 
     def _watch(self) -> None:
         if not self.watched and self._lost is None:

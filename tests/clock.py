@@ -5,19 +5,12 @@ import heapq
 import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
-from drivers.base import Alarm, ClockTrust, SystemClock
+from drivers.base import ClockTrust, SystemClock
 
 _ROUNDS = 30
 """Turns of the loop in which woken tasks, and those they wake in turn, come to rest."""
-
-
-@dataclass(frozen=True)
-class _Alarm:
-    cancel: Callable[[], None]
 
 
 class ManualClock:
@@ -30,7 +23,7 @@ class ManualClock:
         self._mono_s = mono_s
         self._utc = utc
         self._utc_set_s = mono_s
-        self._alarms: list[tuple[float, int, Callable[[], object]]] = []
+        self._alarms: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
 
     def mono_s(self) -> float:
@@ -71,9 +64,6 @@ class ManualClock:
             finally:
                 self._drop(alarm)
 
-    def alarm(self, seconds: float, ring: Callable[[], object]) -> Alarm:
-        return _Alarm(partial(self._drop, self._set_alarm(seconds, ring)))
-
     async def advance(self, seconds: float) -> None:
         """Move time on; each sleeper wakes at its own moment, and the tasks it wakes run before the next one."""
         target = self._mono_s + seconds
@@ -91,12 +81,12 @@ class ManualClock:
         for _ in range(_ROUNDS):
             await _turn()
 
-    def _set_alarm(self, seconds: float, ring: Callable[[], object]) -> tuple[float, int, Callable[[], object]]:
+    def _set_alarm(self, seconds: float, ring: Callable[[], None]) -> tuple[float, int, Callable[[], None]]:
         alarm = (self._mono_s + seconds, next(self._order), ring)
         heapq.heappush(self._alarms, alarm)
         return alarm
 
-    def _drop(self, alarm: tuple[float, int, Callable[[], object]] | None) -> None:
+    def _drop(self, alarm: tuple[float, int, Callable[[], None]] | None) -> None:
         if alarm in self._alarms:
             self._alarms.remove(alarm)
             heapq.heapify(self._alarms)

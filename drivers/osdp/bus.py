@@ -12,7 +12,6 @@ from drivers.osdp.reader import ReaderLink
 
 _FULL_TRIES = 2  # of a command, that wait for the whole time-out
 _GAP_BYTES = 2  # the line is idle so long before each command, for converters to notice
-_KERNEL_S = 0.0001  # of that: what a reply's way in and a command's way out add at least, and no timer can keep
 _SHORTEST = 8  # bytes of a frame without data
 _SECURED = 6  # bytes more of one with a MAC
 _SLACK_S = 0.02  # between bytes that arrive in clumps
@@ -34,7 +33,6 @@ class Bus:
         self._line = line
         self._clock = clock
         self._byte_s = 10 / baud
-        self._gap_s = _GAP_BYTES * self._byte_s - _KERNEL_S
         self.light_s = light_s(self._byte_s)
         """For a try at a silent reader that must not cost the others a time-out."""
         self._overheard = overheard
@@ -59,11 +57,10 @@ class Bus:
 
         Raises: LinkError.
         """
-        if not link.asks_anew:
-            for late in self._deframer.feed(self._line.take()):
-                self._overheard(late)
+        for late in self._deframer.feed(self._line.take()):
+            self._overheard(late)
         self._deframer.clear()
-        begun_s = max(self._clock.mono_s(), self._idle_s + self._gap_s)
+        begun_s = max(self._clock.mono_s(), self._idle_s + _GAP_BYTES * self._byte_s)
         self._line.write(wire, begun_s)
         self._asked = (link, begun_s + len(wire) * self._byte_s, wait_s)
         await self.finish()
@@ -74,45 +71,39 @@ class Bus:
             return
         link, sent_s, wait_s = self._asked
         ack_s = (_SHORTEST + _SECURED * link.secured) * self._byte_s
-        length = await self._reply(link, sent_s + wait_s, sent_s + link.usual.first_byte_s + ack_s)
+        frame = await self._reply(link, sent_s + wait_s, sent_s + link.usual.first_byte_s + ack_s)
         self._asked = None
         received_s = self._line.read_mono_s
         self._idle_s = max(sent_s, received_s)
-        if length:
-            took_s = received_s - sent_s - length * self._byte_s
+        if frame is None:
+            link.missed(self._clock.mono_s())
+        else:
+            took_s = received_s - sent_s - (_SHORTEST + _SECURED * frame.secured + len(frame.data)) * self._byte_s
             link.outage.answered(prompt=took_s < self.light_s)
             link.usual.took(took_s, seen_at_once=not self._line.watched)
-        else:
-            link.missed(self._clock.mono_s())
+            link.received(frame, received_s)
 
-    async def _reply(self, link: ReaderLink, deadline_s: float, look_s: float) -> int:
-        """Give the reader's state the reply it accepts, and return its length in bytes; 0 when there is none.
-
-        While a frame is arriving it is waited for as long as the rest of it takes.
-        """
+    async def _reply(self, link: ReaderLink, deadline_s: float, look_s: float) -> Frame | None:
+        """Wait for a frame the reader's state accepts; while one is arriving, as long as the rest of it takes."""
         limit_s = deadline_s + MAX_LENGTH * self._byte_s
         self._rest = self._deframer.missing
-        while data := await self._line.read(self._complete, look_s, deadline_s):
-            if link.acknowledged(data):
-                return len(data)
+        while (left_s := deadline_s - self._clock.mono_s()) > 0:
+            try:
+                async with self._clock.timeout(left_s):
+                    data = await self._line.read(self._complete, look_s)
+            except TimeoutError:
+                data = self._line.take()
+                if not data:
+                    break
             for frame in self._deframer.feed(data):
                 if link.accepts(frame):
-                    return self._received(link, frame)
+                    return frame
                 self._overheard(frame)
-            now = self._clock.mono_s()
             self._rest = self._deframer.missing
             if self._rest:
                 rest_s = self._rest * self._byte_s + _SLACK_S
-                deadline_s = min(limit_s, max(deadline_s, now + rest_s))
-            if now >= deadline_s:
-                break
-        for frame in filter(link.accepts, self._deframer.flush()):
-            return self._received(link, frame)
-        return 0
-
-    def _received(self, link: ReaderLink, frame: Frame) -> int:
-        link.received(frame, self._line.read_mono_s)
-        return _SHORTEST + _SECURED * frame.secured + len(frame.data)
+                deadline_s = min(limit_s, max(deadline_s, self._clock.mono_s() + rest_s))
+        return next(filter(link.accepts, self._deframer.flush()), None)
 
     def _complete(self, arrived: bytearray) -> bool:
         """Whether the frame that is arriving is there; bytes that begin none are looked at, too."""

@@ -116,9 +116,7 @@ class OsdpControlPanel:
                 if begun >= self._key_look_s:
                     self._look_for_keys(begun)
                 for link in self._in_service():
-                    if link.online:
-                        await bus.turn(link)
-                    elif not link.silent and (link.phase is not Phase.OFFLINE or link.retry_s <= begun):
+                    if not link.silent and (link.phase is not Phase.OFFLINE or link.retry_s <= begun):
                         await self._turn(bus, link)
                 await self._send_feedback(bus)
                 await self._probe(bus)
@@ -133,7 +131,7 @@ class OsdpControlPanel:
         for _ in range(_STEPS):
             before = link.phase
             await bus.turn(link)
-            if link.phase is before or link.phase in (Phase.OFFLINE, Phase.ONLINE):
+            if link.phase in (before, Phase.OFFLINE, Phase.ONLINE):
                 return
 
     async def _send_feedback(self, bus: Bus) -> None:
@@ -167,15 +165,13 @@ class OsdpControlPanel:
         left_s = until_s - self._clock.mono_s()
         if left_s <= 0:
             return
-        alarm = self._clock.alarm(left_s, self._wake.set)
         try:
-            await self._wake.wait()
-        finally:
-            alarm.cancel()
-        left_s = until_s - self._clock.mono_s()
-        if left_s > 0:
-            await self._send_feedback(bus)
-            await self._clock.sleep(max(0.0, until_s - self._clock.mono_s()))
+            async with self._clock.timeout(left_s):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+        await self._send_feedback(bus)
+        await self._clock.sleep(max(0.0, until_s - self._clock.mono_s()))
 
     async def _release(self, bus: Bus) -> None:
         """Switch off every output of a reader in contact that was ever switched."""

@@ -17,8 +17,8 @@ A mark byte 0xFF may stand before SOM; like every byte that cannot begin a frame
 """
 
 import binascii
+from dataclasses import dataclass
 from enum import IntEnum
-from typing import NamedTuple
 
 from drivers.base import FrameError
 
@@ -49,14 +49,9 @@ class Block(IntEnum):
     REPLY_SEALED = 0x18
 
 
-_WITH_MAC = frozenset({Block.COMMAND_MAC, Block.REPLY_MAC, Block.COMMAND_SEALED, Block.REPLY_SEALED})
-
-
-class Frame(NamedTuple):
-    """One frame; `data` as on the wire, thus encrypted in a sealed frame. Its repr shows no data.
-
-    A tuple, for every poll makes some, and a frozen dataclass takes four times as long.
-    """
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame; `data` as on the wire, thus encrypted in a sealed frame. Its repr shows no data."""
 
     address: int
     sequence: int
@@ -77,7 +72,7 @@ class Frame(NamedTuple):
     @property
     def secured(self) -> bool:
         """Whether a MAC belongs to it."""
-        return self.block in _WITH_MAC
+        return self.block is not None and Block.COMMAND_MAC <= self.block <= Block.REPLY_SEALED
 
 
 def covered(frame: Frame) -> bytes:
@@ -94,15 +89,11 @@ def covered(frame: Frame) -> bytes:
 
 
 def encode(frame: Frame) -> bytes:
-    """Return the frame as it goes on the wire, without a mark byte. Raises: FrameError when it is too long."""
-    return checked(covered(frame) + frame.mac, crc=frame.crc)
-
-
-def checked(content: bytes, *, crc: bool = True) -> bytes:
-    """Return the bytes of a frame with their check bytes. Raises: FrameError when they are too many."""
+    """Return the frame as it goes on the wire, without a mark byte."""
+    content = covered(frame) + frame.mac
     if len(content) + 2 > MAX_LENGTH:
         raise FrameError("osdp", f"a frame of {len(content)} bytes is too long")
-    return content + (_crc16(content) if crc else _checksum(content))
+    return content + (_crc16(content) if frame.crc else _checksum(content))
 
 
 def decode(buffer: bytes | bytearray) -> tuple[int, Frame | None]:
@@ -191,12 +182,21 @@ def _parse(raw: bytes) -> Frame:
         if not 2 <= body[0] < len(body):
             raise FrameError("osdp", "security block does not fit")
         block, block_data, body = body[1], body[2 : body[0]], body[body[0] :]
-        if block in _WITH_MAC:
+        if Block.COMMAND_MAC <= block <= Block.REPLY_SEALED:
             body, mac = body[:-_MAC_LENGTH], body[-_MAC_LENGTH:]
             if not body:
                 raise FrameError("osdp", "no room for the MAC")
-    reply, sequence = bool(raw[1] & _REPLY), raw[4] & 0x03
-    return Frame(raw[1] & ~_REPLY, sequence, body[0], body[1:], reply, block, block_data, mac, crc)
+    return Frame(
+        address=raw[1] & ~_REPLY,
+        sequence=raw[4] & 0x03,
+        code=body[0],
+        data=body[1:],
+        reply=bool(raw[1] & _REPLY),
+        block=block,
+        block_data=block_data,
+        mac=mac,
+        crc=crc,
+    )
 
 
 def _crc16(content: bytes) -> bytes:

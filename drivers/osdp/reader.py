@@ -13,7 +13,7 @@ between the polls, and a reader serves people from its first poll on.
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from drivers.base import DeviceFault, DeviceId, DeviceState, Emit, FrameError, Status
@@ -112,7 +112,7 @@ class ReaderLink:
     @property
     def silent(self) -> bool:
         """Whether it is being looked for, after it did not answer."""
-        return self.outage.misses > 0 and self.phase is Phase.OFFLINE
+        return self.phase is Phase.OFFLINE and self.outage.misses > 0
 
     @property
     def unanswered(self) -> bool:
@@ -128,11 +128,6 @@ class ReaderLink:
     def tries(self) -> int:
         """How often the command on its way was sent."""
         return 0 if self._sent is None else self._sent.tries
-
-    @property
-    def asks_anew(self) -> bool:
-        """Whether no reply of before can be taken for one to the command on its way, by their sequence numbers."""
-        return self.online and self.tries == 1
 
     def outgoing(self) -> bytes:
         """Return the bytes of this turn: the unanswered command again, the next step, or a poll."""
@@ -158,25 +153,13 @@ class ReaderLink:
         self.trust.prefer(key)
         return self._send(self._prepare(messages.keyset(key)))
 
-    def acknowledged(self, wire: bytes) -> bool:
-        """Take a reply that only says that a poll has found nothing new: so ends almost every one."""
-        sent = self._sent
-        if sent is None or sent.command is not messages.POLL or self._session is None or not self._secured:
-            return False
-        if not self._session.acknowledged(wire, self._config.address, sent.sequence):
-            return False
-        self._sent = None
-        self.outage.over()
-        return True
-
     def accepts(self, frame: Frame) -> bool:
         """Whether a frame answers the command on its way; echoes, strangers and late replies do not."""
         if self._sent is None or not frame.reply or frame.address != self._config.address:
             return False
-        secured = frame.secured
-        if not secured and frame.code in (Reply.BUSY, Reply.NAK):
+        if frame.code in (Reply.BUSY, Reply.NAK) and not frame.secured:
             return True
-        return frame.sequence == self._sent.sequence and secured == self._secured
+        return frame.sequence == self._sent.sequence and frame.secured == self._secured
 
     def received(self, frame: Frame, now: float) -> None:
         """Take a frame that `accepts` has passed."""
@@ -184,15 +167,14 @@ class ReaderLink:
         if sent is None:
             return
         self.outage.over()
-        if frame.secured:
-            try:
-                if self._session is not None:
-                    frame = self._session.open(frame)
-            except FrameError as error:
-                self._broken(error.reason, now)
-                return
-        elif frame.code == Reply.BUSY:
+        if frame.code == Reply.BUSY and not frame.secured:
             self._busy(sent, now)
+            return
+        try:
+            if frame.secured and self._session is not None:
+                frame = self._session.open(frame)
+        except FrameError as error:
+            self._broken(error.reason, now)
             return
         if frame.code == Reply.NAK:
             self._refused(sent, frame.data, now)
@@ -250,15 +232,15 @@ class ReaderLink:
 
     def _prepare(self, command: Command) -> _Sent:
         frame = Frame(self._config.address, self._sequence, command.code, command.data)
-        if self._secured and self._session is not None:
-            wire = self._session.seal(frame)
-        elif command.code in (Cmd.CHLNG, Cmd.SCRYPT):
-            block = Block.CHALLENGE if command.code is Cmd.CHLNG else Block.CRYPTOGRAM
-            default = self._suspected or self.trust.key == SCBK_D
-            wire = encode(frame._replace(block=block, block_data=b"\x00" if default else b"\x01"))
-        else:
-            wire = encode(frame)
-        self._sent = _Sent(command, self._sequence, wire)
+        default = self._suspected or self.trust.key == SCBK_D
+        own = b"\x00" if default else b"\x01"
+        if command.code is Cmd.CHLNG:
+            frame = replace(frame, block=Block.CHALLENGE, block_data=own)
+        elif command.code is Cmd.SCRYPT:
+            frame = replace(frame, block=Block.CRYPTOGRAM, block_data=own)
+        elif self._secured and self._session is not None:
+            frame = self._session.seal(frame)
+        self._sent = _Sent(command, self._sequence, encode(frame))
         self._sequence = self._sequence % 3 + 1
         return self._sent
 
@@ -324,9 +306,8 @@ class ReaderLink:
         self.report(DeviceState.OK, now)
 
     def _told(self, command: Command, frame: Frame, now: float) -> None:
-        if frame.code == Reply.ACK:
-            if command.code is Cmd.KEYSET:
-                self._restart(now)
+        if command.code is Cmd.KEYSET and frame.code == Reply.ACK:
+            self._restart(now)
         elif frame.code == Reply.PDID:
             self.trust.identified(messages.parse_identity(frame.data), now)
         elif frame.code == Reply.PDCAP:

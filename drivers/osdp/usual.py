@@ -1,7 +1,7 @@
 """How soon a reader usually answers, so that its reply is looked at once, when it is there, and not piece by piece."""
 
 _MARGIN_S = 0.0003
-_SOONER = 0.994
+_SOONER = 0.99
 _MOST_S = 0.005
 """Who takes longer is read as it comes: no poll of the others is put off by more than this."""
 

@@ -5,7 +5,7 @@ import itertools
 import math
 import secrets
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -486,12 +486,10 @@ class TableLine:
         self._waiting += reply
         self._arrived.set()
 
-    async def read(self, enough: Enough = len, at_s: float = -math.inf, until_s: float = math.inf) -> bytes:
-        with suppress(TimeoutError):
-            async with self._clock.timeout(until_s - self._clock.mono_s()):
-                while not (self._waiting and enough(bytearray(self._waiting))):
-                    self._arrived.clear()
-                    await self._arrived.wait()
+    async def read(self, enough: Enough = len, at_s: float = -math.inf) -> bytes:
+        while not (self._waiting and enough(bytearray(self._waiting))):
+            self._arrived.clear()
+            await self._arrived.wait()
         return self.take()
 
     def take(self) -> bytes:

@@ -29,9 +29,6 @@ frames = st.builds(
     code=st.integers(0, 0xFF),
     data=st.binary(max_size=300),
     reply=st.booleans(),
-    block=st.none(),
-    block_data=st.just(b""),
-    mac=st.just(b""),
     crc=st.booleans(),
 )
 blocks = st.sampled_from([None, *Block])

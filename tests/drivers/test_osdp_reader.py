@@ -116,17 +116,6 @@ def test_sequence_numbers_start_with_zero_and_go_round_one_to_three() -> None:
     assert numbers == [0, 1, 2, 3, 1, 2, 3, 1]
 
 
-def test_only_a_new_command_in_contact_cannot_be_answered_by_something_old() -> None:
-    bench = Bench()
-    bench.sent()
-    anew = [bench.link.asks_anew]
-    bench.answer(Reply.PDID, PDID)
-    for _ in range(2):
-        bench.sent()
-        anew.append(bench.link.asks_anew)
-    assert anew == [False, True, False]
-
-
 def test_an_unanswered_command_is_repeated_byte_for_byte_and_its_card_comes_once() -> None:
     bench = Bench()
     bench.connect()
