@@ -3,10 +3,7 @@
 The agent is given a copy of the file in which only addresses, keys and folders are changed.
 """
 
-import asyncio
-import logging
 import os
-import secrets
 import signal
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
@@ -19,35 +16,27 @@ import tomli_w
 from agent.contract.commands import CommandReply, Verb
 from agent.credentials import add_card
 from agent.events import JsonValue
-from agent.settings import Camera, DeviceConfig, Door, Protocol, Settings
+from agent.settings import Door, Protocol, Settings
 from agent.status import fetch
 from drivers.base import Card, Clock, ConfigError, DeviceState
 from drivers.gpio import Active, GpioChip
 from drivers.modbus import ModbusBus
-from drivers.osdp.config import OsdpBus, SecureChannel
-from drivers.wiegand.config import FormatName, WiegandBus
+from drivers.osdp.config import OsdpBus
 from simulators.agent_process import AgentProcess, AgentTrouble
 from simulators.broker import Broker
-from simulators.camera import RtspServer
 from simulators.centre import Centre, Received
-from simulators.clips import fetch_bikes
-from simulators.door import SimDoor
+from simulators.devices import SimDevices
 from simulators.gpio_lines import SimGpioLines
-from simulators.mjpeg import STAGE, SimCamera, looking_at
+from simulators.mjpeg import SimCamera
 from simulators.modbus_sensors import SimModbusBus
 from simulators.network import Network
 from simulators.office import Office
 from simulators.osdp_reader import SimOsdpBus
 from simulators.scenario import ScenarioCard
-from simulators.wiegand_reader import SimWiegandReader
-from simulators.wire import Wire
-
-_log = logging.getLogger(__name__)
 
 DEVICES_OK_S = 30.0
 _LOCK_S = 10.0
 _REX_S = 0.3
-_ROOM_TEMPERATURE = 20.0
 
 
 class SimCompound:
@@ -81,19 +70,13 @@ class SimCompound:
         self._protocol = protocol
         self._mistakes = mistakes
         self._faulty = frozenset(faulty)
-        self._stages = frozenset(stages)
         self.office = Office()
         """The centre's keys; the compound's file pins its roots."""
         self._stack = AsyncExitStack()
         self.broker = broker(folder)
-        self.osdp: dict[str, SimOsdpBus] = {}
-        self.modbus: dict[str, SimModbusBus] = {}
-        self.gpio: dict[str, SimGpioLines] = {}
-        """Chips, those of Wiegand readers too, by their device."""
-        self.wiegand: dict[str, SimWiegandReader] = {}
-        self.doors: dict[str, SimDoor] = {}
-        """Doors whose lock and contact are lines of a chip: the leaf hangs on both."""
-        self.cameras: dict[str, SimCamera] = {}
+        self._devices = SimDevices(settings, folder, clock, stages)
+        self.osdp, self.modbus, self.gpio = self._devices.osdp, self._devices.modbus, self._devices.gpio
+        self.wiegand, self.doors, self.cameras = self._devices.wiegand, self._devices.doors, self._devices.cameras
         self.file = folder / "compound.toml"
         self.agent = AgentProcess(self.file, folder / "agent.log")
         self.network: Network
@@ -107,11 +90,7 @@ class SimCompound:
                 Centre(self.broker.url, clock=self._clock, protocol=self._protocol, desk=self.office)
             )
             self.centre.on_received = self._on_received
-            devices = [await self._simulate(stack, device) for device in self.settings.devices]
-            cameras = [await self._simulate_camera(stack, camera) for camera in self.settings.cameras]
-            for door in self.settings.doors:
-                await self._hang(stack, door)
-            self._write_file(devices, cameras)
+            self._write_file(*await self._devices.start(stack))
             await stack.enter_async_context(self.agent)
             await self.all_devices_up()
             self._stack = stack.pop_all()
@@ -199,16 +178,7 @@ class SimCompound:
 
     def set_point(self, point: str, value: float) -> None:
         """Put a sensor's or an input's point to a value, in the unit of the compound's file."""
-        device, name = point.split("/")
-        for config in self.settings.devices:
-            if isinstance(config, GpioChip) and config.id == device:
-                line = next(i for i in config.inputs if i.id == name)
-                self.gpio[device].drive(line.line, bool(value) == (line.active is Active.HIGH))
-                return
-            if isinstance(config, ModbusBus) and any(unit.id == device for unit in config.units):
-                self.modbus[config.id].set(device, name, value)
-                return
-        raise ConfigError(f"there is no point {point}", hint="points are named device/point, as in the compound's file")
+        self._devices.set_point(point, value)
 
     def silence(self, unit: str, on: bool) -> None:
         bus = next(
@@ -285,87 +255,6 @@ class SimCompound:
             raise AgentTrouble(f"not every device came up: {last}\n{self.agent.log_tail()}") from None
 
     # ------------------------------------------------------------ building
-
-    async def _simulate(self, stack: AsyncExitStack, config: DeviceConfig) -> dict[str, object]:
-        """Start the simulator and return the device's table with its simulated addresses."""
-        table = config.model_dump(mode="json", by_alias=True, exclude_none=True)
-        if isinstance(config, GpioChip):
-            address = self._folder / f"{config.id}.gpio"
-            lines = await stack.enter_async_context(SimGpioLines(address))
-            for line in config.inputs:
-                lines.drive(line.line, line.active is not Active.HIGH)
-            self.gpio[config.id] = lines
-            return table | {"chip": f"unix:{address}"}
-        if isinstance(config, WiegandBus):
-            return table | {"chip": await self._simulate_wiegand(stack, config)}
-        wire = Wire(self._folder / f"{config.id}.tty")
-        if isinstance(config, ModbusBus):
-            bus = await stack.enter_async_context(SimModbusBus(wire, config))
-            for unit in config.units:
-                for point in unit.points:
-                    if point.unit == "°C":
-                        bus.set(unit.id, point.id, _ROOM_TEMPERATURE)
-            self.modbus[config.id] = bus
-            return table | {"port": str(wire.path), "parity": "none"}  # a pty refuses parity
-        readers: dict[str, tuple[int, bytes | None]] = {}
-        for reader, row in zip(config.readers, table["readers"], strict=True):
-            key = None
-            if reader.secure_channel is not SecureChannel.OFF:
-                key = secrets.token_bytes(16)
-                row["key_file"] = str(self._write_key(reader.id, key))
-            readers[reader.id] = (reader.address, key)
-        self.osdp[config.id] = await stack.enter_async_context(SimOsdpBus(wire, readers, baud=config.baud))
-        return table | {"port": str(wire.path)}
-
-    async def _simulate_wiegand(self, stack: AsyncExitStack, config: WiegandBus) -> str:
-        address = self._folder / f"{config.id}.gpio"
-        lines = self.gpio[config.id] = await stack.enter_async_context(SimGpioLines(address))
-        for reader in config.readers:
-            bits = 8 if FormatName.KEYS_8 in reader.formats else 4
-            found = SimWiegandReader(lines, reader.data0, reader.data1, self._clock, key_bits=bits)
-            self.wiegand[reader.id] = await stack.enter_async_context(found)
-        return f"unix:{address}"
-
-    async def _hang(self, stack: AsyncExitStack, door: Door) -> None:
-        """Give the door a leaf, where its lock and its contact are lines of a chip."""
-        chip, _, output = door.lock.partition("/")
-        contact = door.contact
-        config = next((d for d in self.settings.devices if d.id == chip and isinstance(d, GpioChip)), None)
-        if config is None or contact is None or contact.partition("/")[0] not in self.gpio:
-            return
-        line = next(entry for entry in config.outputs if entry.id == output)
-
-        def unlocked() -> bool:
-            return self.gpio[chip].level(line.line) is (line.active is Active.HIGH)
-
-        leaf = SimDoor(door.id, unlocked, lambda is_open: self.set_point(contact, is_open), self._clock)
-        self.doors[door.id] = await stack.enter_async_context(leaf)
-
-    async def _simulate_camera(self, stack: AsyncExitStack, config: Camera) -> dict[str, object]:
-        clip = Path(config.source.removeprefix("file:"))
-        if not (config.source.startswith("file:") and clip.is_file()):
-            clip = await asyncio.to_thread(fetch_bikes)
-        scene, size = STAGE if config.id in self._stages else "clip", (config.picture.width, config.picture.height)
-        looked_at = await asyncio.to_thread(looking_at, scene, clip, size)
-        camera = await stack.enter_async_context(SimCamera(looked_at, self._clock))
-        self.cameras[config.id] = camera
-        table = config.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"password_file"})
-        return table | {"source": await self._address(stack, config, camera)}
-
-    async def _address(self, stack: AsyncExitStack, config: Camera, camera: SimCamera) -> str:
-        """RTSP where the file says so and GStreamer is there, else MJPEG over HTTP."""
-        if config.source.startswith(("rtsp://", "rtsps://")):
-            try:
-                return (await stack.enter_async_context(RtspServer(camera.url, self._clock))).url
-            except (ConfigError, OSError) as err:
-                _log.warning("%s: over HTTP instead of RTSP: %s", config.id, err)
-        return camera.url
-
-    def _write_key(self, reader: str, key: bytes) -> Path:
-        path = self._folder / f"{reader}.key"
-        path.touch(mode=0o600)
-        path.write_text(key.hex())
-        return path
 
     def _write_file(self, devices: list[dict[str, object]], cameras: list[dict[str, object]]) -> None:
         credentials = self._folder / "credentials.json"

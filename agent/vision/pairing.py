@@ -45,7 +45,7 @@ def colours_of(picture: Picture, seen: Sequence[Detection]) -> Colours:
 
 def likeness(expected: Boxes, kept: Colours, boxes: Boxes, colours: Colours, gone_s: Floats) -> Floats:
     """(n, m) of n things, where they are expected after they were not seen for `gone_s`, with m detections."""
-    (centres, sizes), (to_centres, to_sizes) = _halves(expected), _halves(boxes)
+    (centres, sizes), (to_centres, to_sizes) = _by_axis(expected), _by_axis(boxes)
     both = shared(expected, boxes)
     alike = both / ((sizes[0] * sizes[1])[:, np.newaxis] + to_sizes[0] * to_sizes[1] - both + _LITTLE)
     reach = _REACH / 4 * (1 + _WIDEN * np.maximum(gone_s - _FROM_S, 0))
@@ -58,7 +58,7 @@ def likeness(expected: Boxes, kept: Colours, boxes: Boxes, colours: Colours, gon
     return np.asarray(np.where(alike >= LEAST_LIKENESS, alike + LEAST_LIKENESS - _COLOUR * differ, 0), np.float32)
 
 
-def _halves(boxes: Boxes) -> tuple[Floats, Floats]:
+def _by_axis(boxes: Boxes) -> tuple[Floats, Floats]:
     """Centres and sizes, (2, n) each: all x, then all y."""
     low, high = boxes.T[:2], boxes.T[2:]
     return (low + high) / 2, high - low

@@ -1,6 +1,7 @@
-"""A gateway's upper half for tests: a real journal and a real uplink, told what to report."""
+"""A gateway for tests: who it is, and its upper half, a real journal and a real uplink, told what to report."""
 
 import asyncio
+import tomllib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -10,18 +11,21 @@ from agent.contract import LaneStatus, StatusMessage, Topics, event_body, readin
 from agent.events import CATALOGUE, Event, Kind, Lane
 from agent.journal import Draft, Journal, Limits
 from agent.journal.spool import named_in
-from agent.settings import Centre, Gateway, Name
+from agent.settings import Centre, Gateway
 from agent.uplink import LinkPhase, LinkState, Trouble, Uplink
 from drivers.base import Clock, DeviceId, PointId, Reading, SystemClock
 
-GATEWAY = Gateway(
-    id="gh-test01",
-    city="610200",
-    county="610202",
-    street="610202001",
-    community="610202001001",
-    name=Name(zh="测试", en="Test"),
-)
+TABLE = """
+[gateway]
+id = "gh-test01"
+city = "610200"
+county = "610202"
+street = "610202001"
+community = "610202001001"
+name = { zh = "测试", en = "Test" }
+"""
+"""As a compound's file begins."""
+GATEWAY = Gateway.model_validate(tomllib.loads(TABLE)["gateway"])
 TOPICS = Topics.of(GATEWAY)
 BOOT = "0b7b6f1e-2222-4c6e-9f6c-222222222222"
 AT = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)

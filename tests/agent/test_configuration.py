@@ -8,16 +8,9 @@ from agent.cli import main
 from agent.configuration import FOLDER, MAX_STARTS, Configuration, RejectionError, in_force
 from agent.files import write_whole
 from drivers.base import Clock, ConfigError
+from tests.agent.house import TABLE
 
-OWN = """
-[gateway]
-id = "gh-test01"
-city = "610200"
-county = "610202"
-street = "610202001"
-community = "610202001001"
-name = { zh = "测试", en = "Test" }
-
+OWN = f"""{TABLE}
 [centre]
 broker = "mqtt://127.0.0.1:1883"
 heartbeat_s = 60

@@ -48,8 +48,7 @@ def image(tmp_path: Path, folder: Path) -> Path:
     with file.open("wb") as made:
         made.truncate(8 << 20)
     subprocess.run(["mkfs.ext4", "-q", file], check=True)
-    if not mount("-o", "loop,errors=remount-ro", file, folder):
-        pytest.skip("no loop device here")
+    need(mount("-o", "loop,errors=remount-ro", file, folder), "a loop device")
     return file
 
 
@@ -138,8 +137,7 @@ async def test_a_disk_that_turns_read_only_is_a_loud_fault_and_the_journal_goes_
         entry = await journal.append(draft(Lane.ALARM, 1))
         (device,) = [line.split()[0] for line in Path("/proc/mounts").read_text().splitlines() if str(folder) in line]
         trigger = Path("/sys/fs/ext4") / Path(device).name / "trigger_fs_error"
-        if not os.access(trigger, os.W_OK):
-            pytest.skip("this kernel makes no faults of ext4 on purpose")
+        need(os.access(trigger, os.W_OK), "a kernel that makes faults of ext4 on purpose")
         trigger.write_text("worn")
         epoch = journal.epoch
         journal.append_nowait(draft(Lane.ALARM, 2))

@@ -9,15 +9,9 @@ import pytest
 from agent.safe_outputs import put_all_safe
 from agent.settings import SettingsError
 from simulators.gpio_lines import SimGpioLines
+from tests.agent.house import TABLE
 
-HEAD = """
-[gateway]
-id = "gh-test1"
-city = "610200"
-county = "610202"
-street = "610202001"
-community = "610202001001"
-name = { zh = "一", en = "one" }
+HEAD = f"""{TABLE}
 [centre]
 broker = "mqtt://127.0.0.1"
 """

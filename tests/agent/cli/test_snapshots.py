@@ -11,17 +11,10 @@ from agent.settings import load
 from agent.snapshot_store import lasting
 from agent.timekeeper import boot_id
 from drivers.base import SystemClock
+from tests.agent.house import TABLE
 
 JPEG = b"\xff\xd8\xff a street \xff\xd9"
-FILE = """
-[gateway]
-id = "gh-test01"
-city = "610200"
-county = "610202"
-street = "610202001"
-community = "610202001001"
-name = { zh = "测试", en = "Test" }
-
+FILE = f"""{TABLE}
 [centre]
 broker = "mqtt://127.0.0.1:1883"
 
