@@ -19,6 +19,7 @@ from typing import Literal, Protocol, TypeAlias
 import serial
 
 from drivers.base import Clock, LinkError
+from drivers.locks import lock_holder
 
 RECEIVE_LIMIT = 4096
 """Unread bytes kept: two of the longest frames any of our buses has. Over it the oldest go."""
@@ -280,7 +281,7 @@ def _explain(port: str, error: Exception) -> tuple[str, str]:
     if number in (errno.EACCES, errno.EPERM):
         return f"no permission for port {port}", "add the agent's user to the group dialout, then start it again"
     if number in (errno.EBUSY, errno.EAGAIN) or "exclusively lock" in str(error):
-        holder = _holder(port)
+        holder = lock_holder(Path(port))
         return f"port {port} is in use by {holder or 'another program'}", "stop that program; only one may use the port"
     if number in (errno.ENOTTY, errno.EINVAL) or not Path(port).is_char_device():
         return f"{port} is no serial port", "give the path of a serial port, best from /dev/serial/by-path/"
@@ -294,16 +295,3 @@ def _number(error: BaseException | None) -> int | None:
     """Return the errno in an exception; termios.error keeps it in its arguments only."""
     first = error.args[0] if error is not None and error.args else None
     return first if isinstance(first, int) else None
-
-
-def _holder(port: str) -> str:
-    """Name the process that has locked the port, by /proc/locks; empty when that does not tell."""
-    with suppress(OSError, ValueError):
-        found = Path(port).stat()
-        place = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
-        for lock in Path("/proc/locks").read_text(encoding="ascii").splitlines():
-            fields = lock.split()
-            if "FLOCK" in fields and fields[-3] == place:
-                name = Path("/proc", fields[-4], "comm").read_text(encoding="utf-8").strip()
-                return f"{name} (process {int(fields[-4])})"
-    return ""

@@ -35,7 +35,7 @@ _SIMULATORS = ("simulate", "demo", "fleet", "centre")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit codes: 0 done, 1 found something wrong, 2 the configuration or the call is wrong."""
+    """Exit codes: 0 done, 1 found something wrong (also: an agent runs already), 2 wrong configuration or call."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] and given[0] in _SIMULATORS:
         # The agent never imports its simulators; they are another program of the same package.
@@ -109,11 +109,18 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from agent.app import run
     from agent.configuration import Configuration
+    from agent.instance import sole_agent
+    from agent.settings import load
 
     logging.basicConfig(level=options.log_level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    configuration = Configuration.begin(options.file)
+    with sole_agent(load(options.file).run.folder):
+        return _run_alone(Configuration.begin(options.file))
+
+
+def _run_alone(configuration: "Configuration") -> int:
+    from agent.app import run
+
     try:
         code = asyncio.run(run(configuration, SystemClock(configuration.settings.clock_trust)))
     except ConfigError as error:

@@ -315,12 +315,15 @@ SENTENCES: Final = {
         "请恢复与综治中心的连接，或增大 storage.max_mb"
     ),
     "Check the journal's disk and the rights of its folder.": "请检查存放日志的磁盘和目录权限",
-    "another process has it open": "已被另一个进程打开",
+    "gatehouse is running already: {} has {}": "gatehouse 已在运行：{} 占用 {}",
+    "{} (process {})": "{}（进程 {}）",
+    "process {}": "进程 {}",
+    "another process": "另一个进程",
+    "stop it first: systemctl stop gatehouse, or Ctrl-C where it was started by hand": (
+        "请先停止：systemctl stop gatehouse；手动启动的请按 Ctrl-C"
+    ),
     "Name a folder this user may write to (storage.folder), or give it the rights.": (
         "请指定服务用户可写的目录（storage.folder），或授予写权限"
-    ),
-    "Stop the other gatehouse (systemctl stop gatehouse), or name another storage.folder.": (
-        "请停止另一个 gatehouse（systemctl stop gatehouse），或指定其他 storage.folder"
     ),
     "{}; events are kept in memory and lost with the power": "{}；事件仅保存在内存中，断电即丢失",
     "Check the journal's disk, or replace it.": "请检查或更换存放日志的磁盘",

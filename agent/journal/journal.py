@@ -65,7 +65,8 @@ class Journal:
     def start(cls, folder: Path, limits: Limits, clock: Clock, bodies: Bodies | None = None) -> "Journal":
         """Take drafts from now on, whatever the disk does: one that refuses is a state of `health`, tried again.
 
-        `run_until_failed` raises ConfigError when another process has the folder or a newer version wrote the file.
+        `run_until_failed` raises AlreadyRunningError when another process has the folder, ConfigError when a newer
+        version wrote the file.
         """
         journal = cls(folder, limits, clock, bodies or Bodies())
         journal._thread.start(asyncio.get_running_loop(), journal.opened, journal._life, patient=True)
@@ -75,7 +76,7 @@ class Journal:
     async def open(cls, folder: Path, limits: Limits, clock: Clock, bodies: Bodies | None = None) -> "Journal":
         """Continue what is in `folder` or begin a new epoch; `birth` says which.
 
-        Raises: ConfigError when the folder cannot be used, or another process has it.
+        Raises: ConfigError when the folder cannot be used, AlreadyRunningError when another process has it.
         """
         journal = cls(folder, limits, clock, bodies or Bodies())
         journal._thread.start(asyncio.get_running_loop(), journal.opened, journal._life, patient=False)

@@ -5,7 +5,6 @@ end the whole file is to be checked: a small one before the start, a large one b
 """
 
 import errno
-import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -15,6 +14,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from agent.events import Kind, Lane
+from agent.instance import claim
 from agent.journal.chain import first_digest, next_digest
 from agent.journal.database import READ_ONLY_HINT, DamagedError, Database, StorageError, StorageFullError
 from agent.journal.entry import Birth, Bodies, Draft, Limits, Origin
@@ -30,6 +30,7 @@ CHECKED_AT_ONCE = 8 << 20
 """A larger file is checked beside the journal that runs: 1,000,000 entries take 4 s, on an SD card a minute."""
 _NO_ROOM = 64 << 10
 _FULL_HINT = "Free space on the journal's disk."
+_LOCK = "journal.lock"
 _CLOSED, _OPEN = b"closed\n", b"open\n"
 
 
@@ -46,7 +47,7 @@ class Opened:
 class FolderLock:
     """Keeps a second process out of the folder; remembers how the last owner ended.
 
-    Raises: ConfigError when another process has it, StorageError when the disk or its rights refuse.
+    Raises: AlreadyRunningError when another process has it, StorageError when the disk or its rights refuse.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -55,16 +56,15 @@ class FolderLock:
             if not folder.is_dir():
                 folder.mkdir(parents=True)
                 sync(folder.parent)
-            self._fd = os.open(folder / "journal.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._fd = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as err:
             hint = "Name a folder this user may write to (storage.folder), or give it the rights."
             raise _refusal(folder, f"journal folder {folder}: {err.strerror}", err, hint) from err
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as err:
+            claim(self._fd, folder / _LOCK)
+        except BaseException:
             os.close(self._fd)
-            hint = "Stop the other gatehouse (systemctl stop gatehouse), or name another storage.folder."
-            raise ConfigError(f"journal folder {folder}: another process has it open", hint=hint) from err
+            raise
         said = os.read(self._fd, 16)
         self.clean = said == _CLOSED
         self.fresh = said == b""

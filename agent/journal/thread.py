@@ -115,7 +115,7 @@ class JournalThread:
             self._live(loop, opened, patient)
 
     def _live(self, loop: AbstractEventLoop, opened: "Future[Birth]", patient: bool) -> None:
-        """Raises: ConfigError when it cannot open; anything else later is a bug or damage."""
+        """Raises: ConfigError or AlreadyRunningError when it cannot open; anything else later is a bug or damage."""
         while (ready := self._open(loop, patient or opened.done())) is not None:
             clean = False
             try:
@@ -135,7 +135,7 @@ class JournalThread:
                     ready.lock.release(clean=clean)
 
     def _open(self, loop: AbstractEventLoop, patient: bool) -> Ready | None:
-        """None when it was closed before the disk let us. Raises: ConfigError."""
+        """None when it was closed before the disk let us. Raises: ConfigError, AlreadyRunningError."""
         while True:
             try:
                 return self._standby.open()

@@ -1,5 +1,6 @@
 """Opening: one owner, a known schema, a sound file; a damaged one is set aside and never deleted."""
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.events import Lane
+from agent.instance import AlreadyRunningError
 from agent.journal import Journal, Limits, Origin, Storing
 from agent.journal.database import DamagedError
 from agent.journal.store import Store
@@ -120,20 +122,20 @@ async def test_a_folder_that_cannot_be_is_refused_with_its_name(tmp_path: Path) 
 
 
 async def test_a_second_process_is_kept_out_until_the_first_ends(tmp_path: Path) -> None:
-    code = """
+    code = f"""
 import sys
 from pathlib import Path
+from agent.instance import AlreadyRunningError
 from agent.journal.opening import FolderLock
-from drivers.base import ConfigError
 try:
     FolderLock(Path(sys.argv[1])).release(clean=False)
-except ConfigError as err:
-    sys.exit(3 if "another process" in str(err) and err.hint else 1)
+except AlreadyRunningError as err:
+    sys.exit(3 if "(process {os.getpid()})" in str(err) and err.hint else 1)
 """
     command = [sys.executable, "-c", code, str(tmp_path)]
     async with opened(tmp_path):
         assert subprocess.run(command, cwd=ROOT, check=False).returncode == 3
-        with pytest.raises(ConfigError, match="another process"):
+        with pytest.raises(AlreadyRunningError, match=f"process {os.getpid()}"):
             await Journal.open(tmp_path, Limits(), SystemClock())
     assert subprocess.run(command, cwd=ROOT, check=False).returncode == 0
 
