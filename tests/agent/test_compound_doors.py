@@ -99,6 +99,16 @@ async def test_two_cards_at_once_open_one_door() -> None:
         assert here.kinds() == [(Kind.ACCESS_GRANTED, "north"), (Kind.ACCESS_DENIED, "south")]
 
 
+async def test_a_request_to_exit_ends_what_a_card_was_granted_at_the_other_door() -> None:
+    async with lobby() as here:
+        here.read("reader-1", "card", KNOWN)
+        await here.clock.settle()
+        assert here.unlocked == ["north"]
+        here.read("gpio", "south-rex", True)
+        await here.clock.settle()
+        assert here.unlocked == ["south"]
+
+
 async def test_a_reader_that_serves_both_doors_opens_one() -> None:
     async with lobby(reader="reader-1") as here:
         here.read("reader-1", "card", KNOWN)

@@ -1,7 +1,6 @@
 """What a guard or a signed command asks of a door; each order is carried out or refused, and either is an event."""
 
 from dataclasses import replace
-from math import inf
 from typing import assert_never
 
 from agent.events import JsonValue, Kind
@@ -69,6 +68,7 @@ def _lock(turn: Turn) -> Denial | None:
     """Ends what cards, orders and the schedule asked for; a request to exit keeps its time."""
     if turn.release.fire:
         return Denial.FIRE
-    turn.release = replace(turn.release, keep=False, until_s=-inf, free_refused=True)
+    release.revoke(turn)
+    turn.release = replace(turn.release, free_refused=True)
     turn.assert_lock = True
     return None

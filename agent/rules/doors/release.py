@@ -8,6 +8,7 @@ from math import inf
 
 from agent.events import Kind
 from agent.rules.doors.access import Calendar, Denial
+from agent.rules.doors.lock import GRACE_S
 from agent.rules.doors.state import Standing
 from agent.rules.doors.turn import Turn
 from agent.settings import Relock
@@ -42,6 +43,22 @@ def resume(turn: Turn, standing: Standing) -> None:
         turn.say(Kind.FIRE_RELEASE, turn.now_s, {"point": turn.door.fire})
     if standing.lockdown:
         turn.say(Kind.LOCKDOWN, turn.now_s, {"origin": "restart"})
+
+
+def revoke(turn: Turn) -> None:
+    """End what cards and orders have asked for, for good; whoever has not passed by now is not expected any more."""
+    turn.release = replace(turn.release, until_s=-inf, keep=False)
+    turn.entry = replace(turn.entry, expected_until_s=min(turn.entry.expected_until_s, turn.now_s + GRACE_S))
+
+
+def partner(turn: Turn, *, busy: bool) -> None:
+    """The interlock partner is open or unlocked, or no longer.
+
+    It may be so in spite of a grant here, by fire, egress or force; both doors must not be open then.
+    """
+    turn.partner_busy = busy
+    if busy:
+        revoke(turn)
 
 
 def obstacle(turn: Turn) -> Denial | None:
@@ -94,7 +111,8 @@ def reset_fire(turn: Turn, origin: str, at_s: float) -> Denial | None:
 
 def lock_down(turn: Turn, origin: str) -> None:
     if not turn.release.lockdown:
-        turn.release = replace(turn.release, lockdown=True, until_s=-inf, keep=False)
+        turn.release = replace(turn.release, lockdown=True)
+        revoke(turn)
         turn.say(Kind.LOCKDOWN, turn.now_s, {"origin": origin})
 
 

@@ -167,7 +167,7 @@ class DoorRule:
             if on:
                 release.reset_fire(turn, "key switch", at_s)
         elif door.interlock is not None and ref == busy_ref(door.interlock):
-            turn.partner_busy = on
+            release.partner(turn, busy=on)
 
 
 def _contact(turn: Turn, is_open: bool, at_s: float) -> None:

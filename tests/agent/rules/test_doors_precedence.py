@@ -228,6 +228,36 @@ def test_the_interlock_never_inhibits_egress() -> None:
     assert run.is_unlocked()
 
 
+@pytest.mark.parametrize("verb", [None, Verb.UNLOCK, Verb.KEEP_UNLOCKED])
+def test_a_partner_that_opens_ends_what_a_card_or_an_order_asked_for(verb: Verb | None) -> None:
+    run = Run.of(interlock="south")
+    if verb is None:
+        run.present(KNOWN)
+    else:
+        run.order(verb)
+    assert run.is_unlocked()
+    busy(run, True)
+    assert not run.is_unlocked()
+    assert run.actions[-1] == LOCK
+    busy(run, False)
+    run.wait(1.0)
+    assert not run.is_unlocked()
+
+
+def test_whoever_could_not_pass_for_the_interlock_has_not_passed() -> None:
+    run = Run.of(interlock="south", anti_passback_s=300.0)
+    run.present(KNOWN)
+    busy(run, True)
+    busy(run, False)
+    run.wait(1.0)
+    run.rex(True)
+    run.pass_through()
+    run.rex(False)
+    run.wait(UNLOCK_S)
+    run.present(KNOWN)
+    assert run.is_unlocked()
+
+
 def test_a_door_is_busy_from_unlocking_until_it_is_closed_and_locked() -> None:
     run = Run.of(interlock="south")
     run.told.clear()
