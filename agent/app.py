@@ -41,7 +41,7 @@ from agent.supervisor import Supervisor
 from agent.telemetry import COMMIT_EVERY_S
 from agent.timekeeper import Timekeeper, boot_id
 from agent.trial import TrialWatch
-from agent.uplink import Message, Trouble, Uplink
+from agent.uplink import CONFIRM_WITHIN_S, Message, Trouble, Uplink
 from agent.vision.client import VisionClient
 from drivers.base import Clock, ClockTrust, ConfigError, GatehouseError, Reading
 
@@ -197,6 +197,7 @@ class Agent:
             alarm_reserve_bytes=settings.storage.alarm_reserve_mb * _MB,
             media_bytes=settings.storage.media_mb * _MB,
             telemetry_wait_s=COMMIT_EVERY_S,
+            confirmation_wait_s=CONFIRM_WITHIN_S,
         )
         journal = Journal.start(settings.storage.folder, limits, clock, recorder.bodies)
         return cls(settings, clock, journal, recorder, boot, configuration)

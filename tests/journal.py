@@ -8,7 +8,7 @@ from pathlib import Path
 
 from agent.events import Kind, Lane
 from agent.journal import Draft, Entry, Journal, Limits, first_digest, next_digest
-from drivers.base import SystemClock
+from drivers.base import Clock, SystemClock
 
 KINDS = {
     Lane.ALARM: Kind.SMOKE,
@@ -25,8 +25,8 @@ def draft(lane: Lane, number: int = 0, size: int = 0) -> Draft:
 
 
 @asynccontextmanager
-async def opened(folder: Path, limits: Limits | None = None) -> AsyncIterator[Journal]:
-    journal = await Journal.open(folder, limits or Limits(), SystemClock())
+async def opened(folder: Path, limits: Limits | None = None, clock: Clock | None = None) -> AsyncIterator[Journal]:
+    journal = await Journal.open(folder, limits or Limits(), clock or SystemClock())
     try:
         yield journal
     finally:

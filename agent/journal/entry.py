@@ -82,7 +82,8 @@ class Limits:
     `alarm_reserve_bytes` of `max_bytes` are for alarms and faults alone. Of what is confirmed, `keep_confirmed`
     entries are kept at most, and for `keep_days`; it goes first when room is needed. `chunk` entries are dropped
     at once. `queue` drafts wait in memory at most, `queue_reserve` more of alarms, faults and the ledger.
-    Telemetry may wait `telemetry_wait_s` for a commit that it shares; everything else is committed at once.
+    Telemetry may wait `telemetry_wait_s` for a commit that it shares, a confirmation `confirmation_wait_s`; everything
+    else is committed at once, and takes along what waits.
     `media_bytes` is for pictures alone, of which `pictures` wait in memory at most.
     """
 
@@ -95,6 +96,7 @@ class Limits:
     queue: int = 10_000
     queue_reserve: int = 1000
     telemetry_wait_s: float = 0.0
+    confirmation_wait_s: float = 0.0
     media_bytes: int = 256 << 20
     pictures: int = 8
 

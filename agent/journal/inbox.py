@@ -136,14 +136,7 @@ class Inbox:
 
     def commits(self) -> bool:
         """There is work that ends in a commit at once; whatever waits goes with it."""
-        return bool(
-            self.pressing
-            or len(self.drafts) >= ENOUGH
-            or self.pictures
-            or self.confirmations
-            or self.renewals
-            or self.closing
-        )
+        return bool(self.pressing or len(self.drafts) >= ENOUGH or self.pictures or self.renewals or self.closing)
 
     def presses(self) -> bool:
         """The thread is wanted now."""

@@ -1,8 +1,9 @@
 """The journal's thread: it alone owns the database. The loop hands over and asks; the thread reports back.
 
 Everything shared stands in `Inbox`, under one condition. Each round serves the questions first, then writes all
-that waits, drafts and confirmations, in one transaction with one fsync. A round the disk refuses is kept and tried
-again; the drafts behind it wait in memory. Reports go to the loop by one `call_soon_threadsafe` a round.
+that waits, drafts and confirmations, in one transaction with one fsync; telemetry and confirmations may wait for that
+of others. A round the disk refuses is kept and tried again; the drafts behind it wait in memory. Reports go to the
+loop by one `call_soon_threadsafe` a round.
 """
 
 import logging
@@ -72,6 +73,7 @@ class JournalThread:
         self._no_room = ""
         self._refused = 0
         self._telemetry_due: float | None = None
+        self._confirmations_due: float | None = None
         self._drafts: list[Waiting] = []
         self._confirmations: list[Confirmation] = []
         self._questions: list[Question | PictureQuestion] = []
@@ -204,35 +206,42 @@ class JournalThread:
     def _take(self, *, idle: bool) -> None:
         """Wait for work; fill the round with what waits, up to a batch, and take the questions.
 
-        Telemetry alone may wait for company: it goes with the next round of anything else, or when its time is up.
+        Telemetry and confirmations may wait for company: they go with the next round of anything else, or when the time
+        of either is up.
         """
         inbox = self.inbox
         with inbox.changed:
             if self._disk.refusal is not None:
                 inbox.changed.wait_for(lambda: inbox.questions or inbox.closing, POLL_S)
             elif idle and not self._drafts:
-                due, now_s = self._telemetry_due, self._clock.mono_s()
-                until_s = min(at_s for at_s in (due, self._until_s, now_s + IDLE_S) if at_s is not None)
-                wait_s = max(0.0, until_s - now_s)
-                inbox.changed.wait_for(lambda: inbox.presses() or (due is None and inbox.drafts), wait_s)
-            if not self._drafts and not self._lingers():
-                self._drafts = inbox.take(BATCH_ROWS, BATCH_BYTES)
-            self._confirmations.extend(inbox.confirmations)
-            inbox.confirmations.clear()
+                now_s = self._clock.mono_s()
+                dues = (self._telemetry_due, self._confirmations_due, self._until_s, now_s + IDLE_S)
+                wait_s = max(0.0, min(due for due in dues if due is not None) - now_s)
+                inbox.changed.wait_for(lambda: inbox.presses() or self._begins_to_wait(), wait_s)
+            if self._drafts or not self._lingers():
+                self._drafts = self._drafts or inbox.take(BATCH_ROWS, BATCH_BYTES)
+                self._confirmations.extend(inbox.confirmations)
+                inbox.confirmations.clear()
+                self._telemetry_due = self._confirmations_due = None
             self._questions.extend(inbox.questions)
             inbox.questions.clear()
 
+    def _begins_to_wait(self) -> bool:
+        """Something whose time is not yet noted."""
+        inbox = self.inbox
+        return bool(
+            (inbox.drafts and self._telemetry_due is None) or (inbox.confirmations and self._confirmations_due is None)
+        )
+
     def _lingers(self) -> bool:
-        if not self.inbox.drafts or self.inbox.commits():
-            self._telemetry_due = None
-            return False
-        now_s = self._clock.mono_s()
-        if self._telemetry_due is None:
+        """Nothing has to be written yet: what is there waits for company, each kind for its own time at most."""
+        inbox, now_s = self.inbox, self._clock.mono_s()
+        if inbox.drafts and self._telemetry_due is None:
             self._telemetry_due = now_s + self._limits.telemetry_wait_s
-        if now_s < self._telemetry_due:
-            return True
-        self._telemetry_due = None
-        return False
+        if inbox.confirmations and self._confirmations_due is None:
+            self._confirmations_due = now_s + self._limits.confirmation_wait_s
+        dues = (self._telemetry_due, self._confirmations_due)
+        return not inbox.commits() and all(now_s < due for due in dues if due is not None)
 
     def _answer_questions(self, loop: AbstractEventLoop, store: Store) -> None:
         self.round_began_s = self._clock.mono_s()

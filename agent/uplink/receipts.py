@@ -24,6 +24,10 @@ from agent.journal.database import StorageError
 from drivers.base import Clock
 
 _log = logging.getLogger(__name__)
+CONFIRM_WITHIN_S: Final = 0.02
+"""So long a confirmation may wait for a commit that it shares; with many events a second it costs none of its own.
+What a crash takes of it is sent again.
+"""
 MAX_WAITING: Final = 64
 """Receipts not yet looked at; the oldest goes first: a newer one says at least as much."""
 RENEW_EVERY_S: Final = 3600.0
@@ -110,9 +114,9 @@ class Receipts:
             self._news.clear()
             while self._waiting:
                 await self._read(self._waiting.popleft())
-            while self._passed:
-                lane, upto = self._passed.popitem()
-                await self._journal.confirm(lane, upto, None)
+            if self._passed:
+                passed, self._passed = self._passed, {}
+                await self._journal.confirm_all((lane, upto, None) for lane, upto in passed.items())
 
     async def _read(self, payload: bytes) -> None:
         try:

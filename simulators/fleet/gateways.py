@@ -22,7 +22,7 @@ from agent.journal import Journal, Limits
 from agent.recorder import Recorder
 from agent.settings import Centre, Settings
 from agent.telemetry import COMMIT_EVERY_S
-from agent.uplink import LinkPhase, LinkState, Uplink
+from agent.uplink import CONFIRM_WITHIN_S, LinkPhase, LinkState, Uplink
 from drivers.base import Clock, ClockTrust, DeviceId, PointId, Reading, SystemClock
 from simulators.fleet import places
 
@@ -61,7 +61,8 @@ class FleetGateway:
         self._gateway = self._settings.gateway
         self._recorder = Recorder(self._settings, BOOT, clock)
         self._dice = random.Random(number)
-        self._journal = Journal.start(folder, Limits(telemetry_wait_s=COMMIT_EVERY_S), clock, self._recorder.bodies)
+        limits = Limits(telemetry_wait_s=COMMIT_EVERY_S, confirmation_wait_s=CONFIRM_WITHIN_S)
+        self._journal = Journal.start(folder, limits, clock, self._recorder.bodies)
         self._uplink = Uplink(
             self._settings.centre, Topics.of(self._gateway), self._journal, clock, BOOT,
             status=self._status, on_link=self._on_link, jitter=self._wait,

@@ -239,6 +239,43 @@ async def test_telemetry_waits_for_a_commit_that_it_shares_and_nothing_else_does
     assert commits[2] == [Lane.TELEMETRY], "and the last at the end"
 
 
+async def test_a_confirmation_waits_for_a_commit_that_it_shares_and_holds_up_none(tmp_path: Path) -> None:
+    commits: list[tuple[int, int]] = []
+    clock = ManualClock()
+    async with opened(tmp_path, Limits(confirmation_wait_s=5), clock) as journal:
+        first = await journal.append(draft(Lane.ALARM))
+        journal.on_commit(lambda written: commits.append((len(written), journal.lanes[Lane.ALARM].confirmed)))
+        confirming = asyncio.create_task(journal.confirm(Lane.ALARM, 1, first.digest))
+        await clock.settle()
+        assert await journal.peek(Lane.ALARM, 0, 1) == (first,), "a question is answered meanwhile"
+        assert not confirming.done()
+        await journal.append(draft(Lane.ACCESS))
+        await confirming
+        assert [commit for commit in commits if commit[1]] == [(1, 1)], "the entry and the confirmation"
+        last = asyncio.create_task(journal.confirm(Lane.ACCESS, 1, None))
+        await clock.settle()
+    await last
+    async with opened(tmp_path) as journal:
+        assert journal.lanes[Lane.ACCESS].confirmed == 1, "and the last at the end"
+
+
+async def test_a_confirmation_is_written_when_its_time_is_up(tmp_path: Path) -> None:
+    clock = ManualClock()
+    async with opened(tmp_path, Limits(confirmation_wait_s=5, telemetry_wait_s=60), clock) as journal:
+        await journal.append(draft(Lane.ALARM))
+        journal.append_nowait(draft(Lane.TELEMETRY))
+        confirming = asyncio.create_task(journal.confirm(Lane.ALARM, 1, None))
+        await clock.settle()
+        for seconds in (0.0, 4.5):
+            await clock.advance(seconds)
+            await journal.peek(Lane.ALARM, 0, 1)  # the thread looks at the clock
+            assert not confirming.done()
+        await clock.advance(0.5)
+        await journal.peek(Lane.ALARM, 0, 1)
+        await confirming
+        assert journal.lanes[Lane.TELEMETRY].last == 1, "it takes along what waits for longer"
+
+
 async def test_telemetry_is_written_when_its_time_is_up(tmp_path: Path) -> None:
     async with opened(tmp_path, Limits(telemetry_wait_s=0.05)) as journal:
         journal.append_nowait(draft(Lane.TELEMETRY))

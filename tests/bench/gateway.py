@@ -12,7 +12,7 @@ from agent.contract import Topics
 from agent.events import Kind, Lane
 from agent.journal import Draft, Journal, Limits
 from agent.settings import Centre, Confirm, load
-from agent.uplink import LinkPhase, LinkState, Uplink
+from agent.uplink import CONFIRM_WITHIN_S, LinkPhase, LinkState, Uplink
 from drivers.base import ClockTrust, SystemClock
 
 SIMULATED = Path(__file__).parents[2] / "config" / "simulated.toml"
@@ -42,7 +42,7 @@ class Gateway:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Gateway"]:
-        self.journal = await Journal.open(self._folder, Limits(), CLOCK)
+        self.journal = await Journal.open(self._folder, Limits(confirmation_wait_s=CONFIRM_WITHIN_S), CLOCK)
         uplink = Uplink(
             self._centre, Topics.of(load(SIMULATED).gateway), self.journal, CLOCK, "0" * 36,
             status=lambda: b"{}", on_link=self._on_link,

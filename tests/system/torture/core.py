@@ -21,6 +21,7 @@ from agent.events import Event, Kind
 from agent.journal import Draft, Journal, Limits, RefusedError
 from agent.recorder import Recorder
 from agent.settings import Centre, load
+from agent.uplink import CONFIRM_WITHIN_S
 from drivers.base import ClockTrust, DeviceId, PointId, Reading, SystemClock
 from tests.agent.house import BOOT, House
 from tests.system.torture.dying import die_at
@@ -102,7 +103,7 @@ async def main(orders: Orders) -> None:
     loop.add_signal_handler(signal.SIGTERM, ended.set)
     loop.add_signal_handler(signal.SIGUSR1, clock.turn, YEAR)
     loop.add_signal_handler(signal.SIGUSR2, clock.turn, -YEAR)
-    limits = Limits(max_bytes=orders.max_bytes)
+    limits = Limits(max_bytes=orders.max_bytes, confirmation_wait_s=CONFIRM_WITHIN_S)
     recorder = Recorder(load(SIMULATED), BOOT, clock)
     journal = Journal.start(Path(orders.folder), limits, clock, recorder.bodies)
     journal.on_health(lambda health: say(f"journal {health.state}"))
