@@ -1,17 +1,25 @@
-"""A centre's books: what has arrived of each lane, what is missing, and whether the hash chain holds. Pure."""
+"""A centre's books: what has arrived of each lane, what is missing, and whether the hash chain holds. Pure.
+
+A gateway may lie: what is kept here grows with what it sends, never with the numbers it names.
+"""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 
 from agent.contract import LaneReceipt, Rejected
 from agent.events import Lane
+from simulators.ranges import Ranges
 
 MAX_REJECTED = 100
 MARK_BYTES = 8
 """Of each entry's body so much of a hash is kept for ever: enough to tell a repetition from another entry."""
 MAX_LEAP = 1_000_000
 """A sequence so far above all that are known is nonsense."""
+MAX_SEQUENCE = (1 << 63) - 1
+"""The contract knows no higher one."""
+_BLOCK = 256
+"""Entries whose marks stand together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,23 @@ class _Piece:
     bodies: Sequence[bytes] = ()
 
 
+class _Marks:
+    """One of each entry that is kept, of none where it is empty."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[int, bytearray] = {}
+
+    def __getitem__(self, sequence: int) -> bytes:
+        block, at = self._blocks.get(sequence // _BLOCK, b""), sequence % _BLOCK * MARK_BYTES
+        found = bytes(block[at : at + MARK_BYTES])
+        return found if any(found) else b""
+
+    def __setitem__(self, sequence: int, mark: bytes) -> None:
+        block = self._blocks.setdefault(sequence // _BLOCK, bytearray(_BLOCK * MARK_BYTES))
+        at = sequence % _BLOCK * MARK_BYTES
+        block[at : at + MARK_BYTES] = mark
+
+
 @dataclass(slots=True)
 class LaneBook:
     """One lane of one epoch. Everything up to `upto` has arrived, was declared dropped or answered as gone.
@@ -70,9 +95,9 @@ class LaneBook:
     _digest: bytes | None = None
     _seen: int = 0
     _heard: tuple[int, bytes] = (0, b"")
-    _above: set[int] = field(default_factory=set)
+    _above: Ranges = field(default_factory=Ranges)
     _pieces: dict[int, _Piece] = field(default_factory=dict)
-    _marks: bytearray = field(default_factory=bytearray)
+    _marks: _Marks = field(default_factory=_Marks)
     _broke_at: int = -1
 
     def __post_init__(self) -> None:
@@ -90,39 +115,40 @@ class LaneBook:
         nothing of the message is taken, and the receipt goes on quoting the digest we have.
         Raises: ValueError for what cannot be.
         """
-        if len(bodies) != last - first + 1 or not 1 <= first <= last <= self.known + MAX_LEAP:
+        self._check(first, last)
+        if len(bodies) != last - first + 1:
             raise ValueError("numbers do not fit the entries")
         marks = [hashlib.sha256(body).digest()[:MARK_BYTES] for body in bodies]
-        others = sum(self._mark(n) not in (b"", mark) for n, mark in enumerate(marks, first))
+        others = sum(self._marks[n] not in (b"", mark) for n, mark in enumerate(marks, first))
         if others or (last == self.upto and self._digest not in (None, digest)):
             self.conflicts += max(1, others)
             return 0
         news = self._news(first, last)
-        self.duplicates += len(bodies) - len(news)
+        self.duplicates += len(bodies) - news
         piece = _Piece(first, last, digest, bodies)
         if not news:
             return 0
         if first <= self.upto + 1 and not self._follows(piece):
             self.broken += 1
             return 0
-        self._keep(first, marks)
-        self._add(piece, news)
-        return len(news)
+        for n, mark in enumerate(marks, first):
+            self._marks[n] = mark
+        self._add(piece)
+        return news
 
     def declare(self, first: int, last: int, digest: bytes) -> None:
         """The gateway says that `first..last` were dropped. Raises: ValueError for what cannot be."""
-        if not 1 <= first <= last <= self.known + MAX_LEAP:
-            raise ValueError("no range of this lane")
+        self._check(first, last)
         if news := self._news(first, last):
-            self.dropped += len(news)
-            self._add(_Piece(first, last, digest), news)
+            self.dropped += news
+            self._add(_Piece(first, last, digest))
 
     def forgo(self, first: int, last: int) -> None:
         """The gateway answers that `first..last` are gone."""
         last = min(last, self.known)
         if news := self._news(first, last):
-            self.gone += len(news)
-            self._add(_Piece(first, last, self._heard[1] if last == self._heard[0] else None), news)
+            self.gone += news
+            self._add(_Piece(first, last, self._heard[1] if last == self._heard[0] else None))
 
     def hear_of(self, last: int, digest: bytes) -> bool:
         """The gateway's last entry, with its digest in case it is gone; False when it said a higher one before."""
@@ -132,13 +158,7 @@ class LaneBook:
 
     def missing(self) -> Iterator[tuple[int, int]]:
         """Ranges up to `known` that have not arrived."""
-        first = self.upto + 1
-        for there in sorted(self._above):
-            if there > first:
-                yield first, there - 1
-            first = there + 1
-        if first <= self.known:
-            yield first, self.known
+        return self._above.holes(self.upto + 1, self.known)
 
     def reject(self, sequence: int, reason: str) -> None:
         self.rejected = [*self.rejected[1 - MAX_REJECTED :], Rejected(sequence=sequence, reason=reason)]
@@ -151,7 +171,7 @@ class LaneBook:
 
     def proof(self, *, ended: bool = False) -> Proof:
         """`ended`: what is missing of an epoch that has ended will not come any more."""
-        missing = sum(last - first + 1 for first, last in self.missing())
+        missing = _count(self.missing())
         return Proof(
             confirmed=self.confirmed,
             dropped=self.dropped,
@@ -165,18 +185,13 @@ class LaneBook:
 
     # ------------------------------------------------------------ private
 
-    def _news(self, first: int, last: int) -> list[int]:
-        return [n for n in range(max(first, self.upto + 1), last + 1) if n not in self._above]
+    def _check(self, first: int, last: int) -> None:
+        if not 1 <= first <= last <= min(self.known + MAX_LEAP, MAX_SEQUENCE) or {type(first), type(last)} != {int}:
+            raise ValueError("no range of this lane")
 
-    def _mark(self, sequence: int) -> bytes:
-        """Empty where the entry is not known."""
-        found = bytes(self._marks[(sequence - 1) * MARK_BYTES : sequence * MARK_BYTES])
-        return found if any(found) else b""
-
-    def _keep(self, first: int, marks: list[bytes]) -> None:
-        start = (first - 1) * MARK_BYTES
-        self._marks.extend(bytes(max(0, start - len(self._marks))))
-        self._marks[start : start + len(marks) * MARK_BYTES] = b"".join(marks)
+    def _news(self, first: int, last: int) -> int:
+        """How many of them have not arrived yet."""
+        return _count(self._above.holes(max(first, self.upto + 1), last))
 
     def _follows(self, piece: _Piece) -> bool:
         """Whether its chain goes on from `upto`; what cannot be computed is believed."""
@@ -187,8 +202,8 @@ class LaneBook:
             digest = hashlib.sha256(digest + body).digest()
         return digest == piece.digest
 
-    def _add(self, piece: _Piece, news: list[int]) -> None:
-        self._above.update(news)
+    def _add(self, piece: _Piece) -> None:
+        self._above.add(max(piece.first, self.upto + 1), piece.last)
         self._pieces[piece.first] = piece
         self._seen = max(self._seen, piece.last)
         while (found := self._next()) is not None:
@@ -200,7 +215,7 @@ class LaneBook:
                 self._broke_at = found.last
             taken = found.last - self.upto
             self.confirmed += taken if found.bodies else 0
-            self._above.difference_update(range(self.upto + 1, found.last + 1))
+            self._above.remove(self.upto + 1, found.last)
             self.upto, self._digest = found.last, found.digest
 
     def _next(self) -> _Piece | None:
@@ -214,6 +229,10 @@ class LaneBook:
     def _evict(self, piece: _Piece) -> None:
         """A second piece in a row that does not follow: it belongs to neither history, and is asked for again."""
         self.conflicts += piece.last - self.upto
-        self._above.difference_update(range(self.upto + 1, piece.last + 1))
-        start, end = self.upto * MARK_BYTES, piece.last * MARK_BYTES
-        self._marks[start:end] = bytes(len(self._marks[start:end]))
+        self._above.remove(self.upto + 1, piece.last)
+        for n in range(self.upto + 1, piece.last + 1):
+            self._marks[n] = bytes(MARK_BYTES)
+
+
+def _count(ranges: Iterable[tuple[int, int]]) -> int:
+    return sum(last - first + 1 for first, last in ranges)

@@ -2,6 +2,7 @@
 
 import json
 import random
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -423,3 +424,41 @@ def test_missing_ranges_are_named() -> None:
         book.enter(first, last, bytes(32), [b"{}"] * (last - first + 1))
     book.hear_of(9, bytes(32))
     assert list(book.missing()) == [(1, 2), (5, 6), (8, 9)]
+
+
+def test_a_leap_of_sequence_numbers_takes_no_room_and_is_a_gap_like_any_other() -> None:
+    gateway, registry, leap = Gateway(), Registry(), 1 << 53
+    registry.take(*gateway.smoke(), 1.0)
+    for lane, last in ((Lane.ALARM, leap - 1), (Lane.ACCESS, leap)):
+        gateway.last[lane], gateway.digests[lane, last] = last, bytes(32)
+    tracemalloc.start()
+    try:
+        registry.take(*gateway.status(), 1.0)
+        registry.take(*gateway.smoke(), 1.0)
+        dropped = tombstone(
+            epoch=EPOCH, lane=Lane.ACCESS, first=1, last=leap, count=leap, reason="room", digest=bytes(32), mono_s=1.0
+        )
+        registry.take(*gateway.event(dropped), 1.0)
+        assert (registry.proof().gaps, registry.proof().dropped) == (leap - 2, leap)
+        assert requests_of(registry, 1.0) == []
+        assert requests_of(registry, 1.0 + GRACE_S) == [(Lane.ALARM, 2, leap - 1)]
+        registry.take(*reply(gateway, Lane.ALARM, 2, leap - 1, [(2, leap - 1)]), 3.0)
+        assert receipt_of(registry, 3.0).lanes[Lane.ALARM].upto == leap
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+    assert registry.proof().gaps == 0
+    assert registry.unreadable == 0
+
+
+def test_a_sequence_the_contract_does_not_know_ends_no_centre() -> None:
+    gateway, registry, last = Gateway(), Registry(), (1 << 63) - 1
+    gateway.last[Lane.ALARM], gateway.digests[Lane.ALARM, last] = last, bytes(32)
+    registry.take(*gateway.status(), 1.0)
+    registry.take(*gateway.smoke(), 1.0)
+    beyond = tombstone(
+        epoch=EPOCH, lane=Lane.ALARM, first=1, last=last + 9, count=last + 9, reason="", digest=bytes(32), mono_s=1.0
+    )
+    registry.take(*gateway.event(beyond), 1.0)
+    assert registry.unreadable == 1
+    assert Lane.ALARM not in receipt_of(registry, 1.0).lanes
