@@ -77,6 +77,10 @@ class DeviceFault(DeviceError):
 # ---------------------------------------------------------------- time
 
 
+class Alarm(Protocol):
+    def cancel(self) -> None: ...
+
+
 class Clock(Protocol):
     """Where all of Gatehouse takes time from; tests pass one they move by hand."""
 
@@ -92,6 +96,10 @@ class Clock(Protocol):
 
     def timeout(self, seconds: float) -> AbstractAsyncContextManager[object]:
         """Raise TimeoutError inside the block once it has taken that long."""
+        ...
+
+    def alarm(self, at_s: float, ring: Callable[[], None]) -> Alarm:
+        """Call `ring` at that monotonic time, soon if it has passed; no task wakes for it."""
         ...
 
 
@@ -119,6 +127,9 @@ class SystemClock:
 
     def timeout(self, seconds: float) -> AbstractAsyncContextManager[object]:
         return _Timeout(seconds)
+
+    def alarm(self, at_s: float, ring: Callable[[], None]) -> Alarm:
+        return asyncio.get_running_loop().call_at(at_s, ring)  # whose time this is
 
 
 class _Timeout:

@@ -67,6 +67,10 @@ class Line(Protocol):
         """Return what has arrived, without waiting."""
         ...
 
+    def take_if(self, wanted: Callable[[bytes], bool]) -> bool:
+        """Take what has arrived if it is that, without waiting; else it stays for `read`."""
+        ...
+
     def clear(self) -> None:
         """Forget what was received and not read."""
         ...
@@ -153,6 +157,15 @@ class SerialLine:
             self._readable()
         return self._taken()
 
+    def take_if(self, wanted: Callable[[bytes], bool]) -> bool:
+        self._unwatch()
+        if self._lost is None:
+            self._fetch()
+        if not wanted(bytes(self._received)):
+            return False
+        self._received.clear()
+        return True
+
     def clear(self) -> None:
         self.take()
 
@@ -189,6 +202,11 @@ class SerialLine:
             self.watched = False
 
     def _readable(self) -> None:
+        self._fetch()
+        if self._received and self._enough(self._received):
+            self._wake()
+
+    def _fetch(self) -> None:
         try:
             data = os.read(self._fd, _CHUNK)
         except BlockingIOError:
@@ -203,8 +221,6 @@ class SerialLine:
         self._received += data
         if len(self._received) > RECEIVE_LIMIT:
             del self._received[:-RECEIVE_LIMIT]
-        if self._enough(self._received):
-            self._wake()
 
     def _wake(self) -> None:
         if self._reading is not None and not self._reading.done():

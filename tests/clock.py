@@ -5,12 +5,19 @@ import heapq
 import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
-from drivers.base import ClockTrust, SystemClock
+from drivers.base import Alarm, ClockTrust, SystemClock
 
 _ROUNDS = 30
 """Turns of the loop in which woken tasks, and those they wake in turn, come to rest."""
+
+
+@dataclass(frozen=True)
+class _Alarm:
+    cancel: Callable[[], None]
 
 
 class ManualClock:
@@ -64,6 +71,9 @@ class ManualClock:
             finally:
                 self._drop(alarm)
 
+    def alarm(self, at_s: float, ring: Callable[[], None]) -> Alarm:
+        return _Alarm(partial(self._drop, self._set_alarm(at_s - self._mono_s, ring)))
+
     async def advance(self, seconds: float) -> None:
         """Move time on; each sleeper wakes at its own moment, and the tasks it wakes run before the next one."""
         target = self._mono_s + seconds
@@ -105,6 +115,9 @@ class ShiftedClock(SystemClock):
 
     def mono_s(self) -> float:
         return super().mono_s() + self.shift_s
+
+    def alarm(self, at_s: float, ring: Callable[[], None]) -> Alarm:
+        return super().alarm(at_s - self.shift_s, ring)
 
     def utc(self) -> datetime | None:
         now = super().utc()

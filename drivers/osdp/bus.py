@@ -12,6 +12,7 @@ from drivers.osdp.reader import ReaderLink
 
 _FULL_TRIES = 2  # of a command, that wait for the whole time-out
 _GAP_BYTES = 2  # the line is idle so long before each command, for converters to notice
+_WAY_S = 0.0001  # of that: the least that a reply's way in and a command's way out take, which no timer can keep
 _SHORTEST = 8  # bytes of a frame without data
 _SECURED = 6  # bytes more of one with a MAC
 _SLACK_S = 0.02  # between bytes that arrive in clumps
@@ -33,6 +34,7 @@ class Bus:
         self._line = line
         self._clock = clock
         self._byte_s = 10 / baud
+        self._gap_s = _GAP_BYTES * self._byte_s - _WAY_S
         self.light_s = light_s(self._byte_s)
         """For a try at a silent reader that must not cost the others a time-out."""
         self._overheard = overheard
@@ -59,19 +61,34 @@ class Bus:
         """
         for late in self._deframer.feed(self._line.take()):
             self._overheard(late)
-        self._deframer.clear()
-        begun_s = max(self._clock.mono_s(), self._idle_s + _GAP_BYTES * self._byte_s)
-        self._line.write(wire, begun_s)
-        self._asked = (link, begun_s + len(wire) * self._byte_s, wait_s)
+        self._send(link, wire, wait_s)
         await self.finish()
+
+    def poll(self, link: ReaderLink) -> float:
+        """Send what the reader is due, and return when its ACK will be there, to be `acknowledged`.
+
+        Raises: LinkError.
+        """
+        sent_s = self._send(link, link.outgoing(), TIMEOUT_S)
+        return sent_s + self._ack_s(link)
+
+    def acknowledged(self) -> bool:
+        """Whether an ACK has answered the poll; else `finish` is to wait for whatever comes."""
+        assert self._asked is not None
+        link, sent_s, _ = self._asked
+        if not self._line.take_if(link.acknowledged):
+            return False
+        self._asked = None
+        self._idle_s = max(sent_s, self._line.read_mono_s)
+        link.usual.was_there()
+        return True
 
     async def finish(self) -> None:
         """Wait for the reply that is on its way, if one is: nobody may speak into it. Raises: LinkError."""
         if self._asked is None:
             return
         link, sent_s, wait_s = self._asked
-        ack_s = (_SHORTEST + _SECURED * link.secured) * self._byte_s
-        frame = await self._reply(link, sent_s + wait_s, sent_s + link.usual.first_byte_s + ack_s)
+        frame = await self._reply(link, sent_s + wait_s, sent_s + self._ack_s(link))
         self._asked = None
         received_s = self._line.read_mono_s
         self._idle_s = max(sent_s, received_s)
@@ -80,8 +97,24 @@ class Bus:
         else:
             took_s = received_s - sent_s - (_SHORTEST + _SECURED * frame.secured + len(frame.data)) * self._byte_s
             link.outage.answered(prompt=took_s < self.light_s)
-            link.usual.took(took_s, seen_at_once=not self._line.watched)
+            if self._line.watched:
+                link.usual.took(took_s)
+            else:
+                link.usual.was_there()
             link.received(frame, received_s)
+
+    def _send(self, link: ReaderLink, wire: bytes, wait_s: float) -> float:
+        """Return when its last byte will be out; the line has rested before its first."""
+        self._deframer.clear()
+        begun_s = max(self._clock.mono_s(), self._idle_s + self._gap_s)
+        self._line.write(wire, begun_s)
+        sent_s = begun_s + len(wire) * self._byte_s
+        self._asked = (link, sent_s, wait_s)
+        return sent_s
+
+    def _ack_s(self, link: ReaderLink) -> float:
+        """From the end of a command to that of an ACK, as long as this reader usually takes."""
+        return link.usual.first_byte_s + (_SHORTEST + _SECURED * link.secured) * self._byte_s
 
     async def _reply(self, link: ReaderLink, deadline_s: float, look_s: float) -> Frame | None:
         """Wait for a frame the reader's state accepts; while one is arriving, as long as the rest of it takes."""

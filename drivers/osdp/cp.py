@@ -2,7 +2,8 @@
 
 One task owns port and readers; `apply` only queues. A cycle is: one exchange with every reader in contact, then up
 to two other commands each, then one try at a reader that is being looked for. Polls go first, so that no feedback
-delays a card; a bus whose cycle takes longer than the poll interval never rests.
+delays a card. While there is nothing but polls to be done, `Rest` makes them; a bus whose cycle takes longer than the
+poll interval polls without a pause.
 """
 
 import asyncio
@@ -30,6 +31,7 @@ from drivers.osdp.frames import Frame
 from drivers.osdp.keys import promote, read_keys
 from drivers.osdp.outage import TIMEOUT_S
 from drivers.osdp.reader import Phase, ReaderLink
+from drivers.osdp.rest import Rest
 
 _FEEDBACK = 2  # commands to each reader in a cycle, such as LED and buzzer
 _STEPS = 3  # of the handshake, in one turn
@@ -112,10 +114,10 @@ class OsdpControlPanel:
         try:
             while True:
                 line.check()
-                begun = self._clock.mono_s()
+                begun, due = await self._rested(bus)
                 if begun >= self._key_look_s:
                     self._look_for_keys(begun)
-                for link in self._in_service():
+                for link in due:
                     if not link.silent and (link.phase is not Phase.OFFLINE or link.retry_s <= begun):
                         await self._turn(bus, link)
                 await self._send_feedback(bus)
@@ -125,6 +127,17 @@ class OsdpControlPanel:
             with suppress(LinkError, TimeoutError):
                 async with self._clock.timeout(_RELEASE_S):
                     await self._release(bus)
+
+    async def _rested(self, bus: Bus) -> tuple[float, list[ReaderLink]]:
+        """Rest while nothing is to be done but polls; when this cycle began, and who is still due a turn in it."""
+        now, links = self._clock.mono_s(), self._in_service()
+        until_s = min([self._key_look_s, *(link.retry_s for link in links if not link.online)])
+        rest = Rest(bus, [link for link in links if link.online], self._config.poll_interval_s, self._clock, self._wake)
+        if rest.due and now < until_s and all(link.quiet for link in rest.due):
+            await rest.until_news(until_s)
+            await bus.finish()
+            links = rest.due + [link for link in links if not link.online]
+        return rest.begun_s, links
 
     async def _turn(self, bus: Bus, link: ReaderLink) -> None:
         """One exchange with a reader in contact, or as many steps of the handshake as get their answers."""

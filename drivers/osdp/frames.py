@@ -89,11 +89,15 @@ def covered(frame: Frame) -> bytes:
 
 
 def encode(frame: Frame) -> bytes:
-    """Return the frame as it goes on the wire, without a mark byte."""
-    content = covered(frame) + frame.mac
+    """Return the frame as it goes on the wire, without a mark byte. Raises: FrameError when it is too long."""
+    return checked(covered(frame) + frame.mac, crc=frame.crc)
+
+
+def checked(content: bytes, *, crc: bool = True) -> bytes:
+    """Return the bytes of a frame with their check bytes. Raises: FrameError when they are too many."""
     if len(content) + 2 > MAX_LENGTH:
         raise FrameError("osdp", f"a frame of {len(content)} bytes is too long")
-    return content + (_crc16(content) if frame.crc else _checksum(content))
+    return content + (_crc16(content) if crc else _checksum(content))
 
 
 def decode(buffer: bytes | bytearray) -> tuple[int, Frame | None]:

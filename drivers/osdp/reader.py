@@ -13,14 +13,14 @@ between the polls, and a reader serves people from its first poll on.
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from drivers.base import DeviceFault, DeviceId, DeviceState, Emit, FrameError, Status
 from drivers.osdp import messages
 from drivers.osdp.config import OsdpReader, SecureChannel
+from drivers.osdp.exchange import Exchange, Sent
 from drivers.osdp.feedback import Feedback
-from drivers.osdp.frames import Block, Frame, encode
+from drivers.osdp.frames import Block, Frame
 from drivers.osdp.messages import Capability, Cmd, Command, Nak, Reply
 from drivers.osdp.outage import TRY_S, Outage
 from drivers.osdp.points import Points
@@ -54,17 +54,6 @@ class Phase(StrEnum):
     ONLINE = "online"
 
 
-@dataclass(slots=True)
-class _Sent:
-    """The command on its way, repeated as it is until it is answered."""
-
-    command: Command
-    sequence: int
-    wire: bytes
-    tries: int = 0
-    busy_since_s: float | None = None
-
-
 class ReaderLink:
     """Belongs to the panel's task. `retry_s` is when an offline reader is tried next."""
 
@@ -81,13 +70,10 @@ class ReaderLink:
         """Why it did not take its new key."""
         self._config = config
         self._emit = emit
-        self._session: SecureSession | None = None
+        self._exchange = Exchange(config.address)
         self._proof = b""
-        self._secured = False
         self._suspected = False
         """Whether it is asked, after its keys have failed, if it is on the default key."""
-        self._sequence = 0
-        self._sent: _Sent | None = None
         self._questions: list[Command] = []
         self._breaks: list[float] = []
         self._status: Status | None = None
@@ -117,25 +103,30 @@ class ReaderLink:
     @property
     def unanswered(self) -> bool:
         """Whether a command is on its way."""
-        return self._sent is not None
+        return self._exchange.sent is not None
 
     @property
     def secured(self) -> bool:
         """Whether its frames carry a MAC."""
-        return self._secured
+        return self._exchange.secured
+
+    @property
+    def quiet(self) -> bool:
+        """Whether it is in contact and due nothing but polls."""
+        return self.phase is Phase.ONLINE and self._exchange.sent is None and not (self.feedback or self._questions)
 
     @property
     def tries(self) -> int:
         """How often the command on its way was sent."""
-        return 0 if self._sent is None else self._sent.tries
+        return 0 if self._exchange.sent is None else self._exchange.sent.tries
 
     def outgoing(self) -> bytes:
         """Return the bytes of this turn: the unanswered command again, the next step, or a poll."""
-        return self._send(self._sent or self._prepare(self._next_step()))
+        return self._send(self._exchange.sent or self._prepare(self._next_step()))
 
     def next_feedback(self, now: float) -> bytes | None:
         """Return the bytes of the oldest command from above, or else of a question still open; None without one."""
-        if not self.online or self._sent is not None:
+        if not self.online or self._exchange.sent is not None:
             return None
         command = self.feedback.take(now)
         if command is None and self._questions:
@@ -147,23 +138,26 @@ class ReaderLink:
 
         Raises: DeviceFault outside a secure channel.
         """
-        if not (self.online and self._secured) or self._sent is not None:
+        if not (self.online and self._exchange.secured) or self._exchange.sent is not None:
             raise DeviceFault(self.id, "no secure channel is up", hint="a key is sent in nothing else")
         self.refusal = ""
         self.trust.prefer(key)
         return self._send(self._prepare(messages.keyset(key)))
 
+    def acknowledged(self, arrived: bytes) -> bool:
+        """Take a reply that only says that a poll has found nothing new; any other is left for `received`."""
+        known = self._exchange.acknowledged(arrived)
+        if known:
+            self.outage.over()
+        return known
+
     def accepts(self, frame: Frame) -> bool:
-        """Whether a frame answers the command on its way; echoes, strangers and late replies do not."""
-        if self._sent is None or not frame.reply or frame.address != self._config.address:
-            return False
-        if frame.code in (Reply.BUSY, Reply.NAK) and not frame.secured:
-            return True
-        return frame.sequence == self._sent.sequence and frame.secured == self._secured
+        """Whether a frame answers the command on its way."""
+        return self._exchange.accepts(frame)
 
     def received(self, frame: Frame, now: float) -> None:
         """Take a frame that `accepts` has passed."""
-        sent = self._sent
+        sent = self._exchange.sent
         if sent is None:
             return
         self.outage.over()
@@ -171,15 +165,14 @@ class ReaderLink:
             self._busy(sent, now)
             return
         try:
-            if frame.secured and self._session is not None:
-                frame = self._session.open(frame)
+            frame = self._exchange.open(frame)
         except FrameError as error:
             self._broken(error.reason, now)
             return
         if frame.code == Reply.NAK:
             self._refused(sent, frame.data, now)
             return
-        self._sent = None
+        self._exchange.sent = None
         try:
             self._answered(sent.command, frame, now)
         except FrameError as error:
@@ -191,7 +184,7 @@ class ReaderLink:
         """Nothing acceptable came in time."""
         self.outage.missed()
         if self.phase is not Phase.OFFLINE:
-            if self._sent is not None and self._sent.tries < TRIES:
+            if self._exchange.sent is not None and self._exchange.sent.tries < TRIES:
                 return
             self.outage.begins(now)
         self._restart(now + TRY_S)
@@ -223,28 +216,17 @@ class ReaderLink:
         if self.phase is Phase.ONLINE:
             return messages.POLL
         if self.phase is Phase.CHALLENGE and self.trust.key is not None:
-            self._session = SecureSession(SCBK_D if self._suspected else self.trust.key)
-            return Command(Cmd.CHLNG, self._session.random)
+            self._exchange.session = SecureSession(SCBK_D if self._suspected else self.trust.key)
+            return Command(Cmd.CHLNG, self._exchange.session.random)
         if self.phase is Phase.PROOF:
             return Command(Cmd.SCRYPT, self._proof)
-        self._sequence = 0
+        self._exchange.begin()
         return messages.IDENTIFY
 
-    def _prepare(self, command: Command) -> _Sent:
-        frame = Frame(self._config.address, self._sequence, command.code, command.data)
-        default = self._suspected or self.trust.key == SCBK_D
-        own = b"\x00" if default else b"\x01"
-        if command.code is Cmd.CHLNG:
-            frame = replace(frame, block=Block.CHALLENGE, block_data=own)
-        elif command.code is Cmd.SCRYPT:
-            frame = replace(frame, block=Block.CRYPTOGRAM, block_data=own)
-        elif self._secured and self._session is not None:
-            frame = self._session.seal(frame)
-        self._sent = _Sent(command, self._sequence, encode(frame))
-        self._sequence = self._sequence % 3 + 1
-        return self._sent
+    def _prepare(self, command: Command) -> Sent:
+        return self._exchange.prepare(command, default_key=self._suspected or self.trust.key == SCBK_D)
 
-    def _send(self, sent: _Sent) -> bytes:
+    def _send(self, sent: Sent) -> bytes:
         sent.tries += 1
         return sent.wire
 
@@ -270,14 +252,14 @@ class ReaderLink:
 
     def _challenged(self, frame: Frame, now: float) -> None:
         found = messages.parse_challenged(frame.data)
-        if frame.block != Block.CHALLENGE_REPLY or self._session is None:
+        if frame.block != Block.CHALLENGE_REPLY or self._exchange.session is None:
             raise FrameError(self.id, "CCRYPT without its security block")
         installing = self.trust.key == SCBK_D and not self._suspected
         if frame.block_data[:1] != b"\x01" and not (installing or self._suspected):
             self._default_key(now)
             return
         try:
-            self._proof = self._session.verify_reader(found.random, found.cryptogram)
+            self._proof = self._exchange.session.verify_reader(found.random, found.cryptogram)
         except Mismatch:
             self._mismatched(now)
             return
@@ -287,15 +269,15 @@ class ReaderLink:
             self.phase = Phase.PROOF
 
     def _proved(self, frame: Frame, now: float) -> None:
-        if frame.block != Block.CRYPTOGRAM_REPLY or self._session is None:
+        if frame.block != Block.CRYPTOGRAM_REPLY or self._exchange.session is None:
             raise FrameError(self.id, "RMAC_I without its security block")
         accepted = frame.block_data[:1] == b"\x01" or self.trust.key == SCBK_D
         try:
-            self._session.verify_start(frame.data[:16] if accepted else b"")
+            self._exchange.session.verify_start(frame.data[:16] if accepted else b"")
         except Mismatch:
             self._mismatched(now)
             return
-        self._secured = True
+        self._exchange.secured = True
         self.trust.proved(now)
         self._go_online(_QUESTIONS, now)
 
@@ -320,17 +302,17 @@ class ReaderLink:
 
     # ------------------------------------------------------------ refusals
 
-    def _refused(self, sent: _Sent, data: bytes, now: float) -> None:
+    def _refused(self, sent: Sent, data: bytes, now: float) -> None:
         code, words = data[0] if data else 0, messages.nak_words(data)
         if code == Nak.CHECK and sent.tries < TRIES:
             return
-        self._sent = None
+        self._exchange.sent = None
         if self._suspected:
             self._wrong_key(now)
         elif sent.command.code in (Cmd.CHLNG, Cmd.SCRYPT):
             self.trust.refused(now)
             self._give_up(f"it refuses the secure channel: {words}", _REFUSES, now)
-        elif code in (Nak.SECURITY_NEEDED, Nak.SECURITY_UNSUPPORTED) and not self._secured:
+        elif code in (Nak.SECURITY_NEEDED, Nak.SECURITY_UNSUPPORTED) and not self._exchange.secured:
             self._give_up(f"it refuses to talk: {words}", _REFUSES, now)
         elif code in (Nak.CHECK, Nak.SEQUENCE, Nak.SECURITY_NEEDED, Nak.SECURITY_UNSUPPORTED):
             self._broken(f"refused: {words}", now)
@@ -343,7 +325,7 @@ class ReaderLink:
             if code == Nak.UNKNOWN_COMMAND:
                 self.feedback.leave_out(sent.command.code)
 
-    def _busy(self, sent: _Sent, now: float) -> None:
+    def _busy(self, sent: Sent, now: float) -> None:
         """Keep the command for the next turn; a reader may be busy for a while, not for ever."""
         sent.tries = 0
         sent.busy_since_s = now if sent.busy_since_s is None else sent.busy_since_s
@@ -368,7 +350,7 @@ class ReaderLink:
             self._wrong_key(now)
         else:
             self._suspected = True
-            self._session = None
+            self._exchange.session = None
             self.phase = Phase.CHALLENGE
 
     def _wrong_key(self, now: float) -> None:
@@ -391,7 +373,7 @@ class ReaderLink:
         self.phase = Phase.OFFLINE
         self.retry_s = retry_s
         self.feedback.clear()
-        self._session, self._secured, self._proof, self._suspected = None, False, b"", False
-        self._sent = None
+        self._exchange.clear()
+        self._proof, self._suspected = b"", False
         self._questions.clear()
         self.points.forget()

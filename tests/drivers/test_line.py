@@ -101,6 +101,27 @@ async def test_what_comes_after_the_moment_is_read_as_it_comes(wire: Wire) -> No
     line.close()
 
 
+async def test_what_is_wanted_is_taken_without_waiting_and_anything_else_stays_for_whoever_reads(wire: Wire) -> None:
+    line = opened(wire)
+    assert not line.take_if(b"ab".__eq__)
+    os.write(wire.fd, b"a")
+    assert not line.take_if(b"ab".__eq__)
+    os.write(wire.fd, b"b")
+    assert line.take_if(b"ab".__eq__)
+    assert line.take() == b""
+    os.write(wire.fd, b"card")
+    assert not line.take_if(b"ab".__eq__)
+    assert await soon(line) == b"card"
+    os.write(wire.fd, b"ab")
+    assert line.take_if(b"ab".__eq__)
+    assert not line.watched
+    wire.unplug()
+    assert not line.take_if(b"ab".__eq__)
+    with pytest.raises(LinkError):
+        line.check()
+    line.close()
+
+
 async def test_what_came_while_nobody_looked_is_taken_and_an_end_is_noticed(wire: Wire) -> None:
     line = opened(wire)
     with pytest.raises(TimeoutError):

@@ -454,6 +454,8 @@ class TableLine:
         """How long all but the first reader take to answer."""
         self.asked: list[tuple[float, int]] = []
         self.commands: list[tuple[int, int]] = []
+        self.reads = 0
+        """How often somebody waited for a reply."""
         self.panel: OsdpControlPanel
         self.end: Callable[[], object]
         self.closed = False
@@ -463,6 +465,7 @@ class TableLine:
         self._late: asyncio.Task[None]
 
     def write(self, data: bytes, at_s: float = -math.inf) -> None:
+        self.check()
         (command,) = Deframer().feed(data)
         self.asked.append((max(at_s, self._clock.mono_s()), command.address))
         self.commands.append((command.address, command.code))
@@ -487,6 +490,7 @@ class TableLine:
         self._arrived.set()
 
     async def read(self, enough: Enough = len, at_s: float = -math.inf) -> bytes:
+        self.reads += 1
         while not (self._waiting and enough(bytearray(self._waiting))):
             self._arrived.clear()
             await self._arrived.wait()
@@ -496,6 +500,13 @@ class TableLine:
         data, self._waiting = self._waiting, b""
         self.read_mono_s = self._clock.mono_s()
         return data
+
+    def take_if(self, wanted: Callable[[bytes], bool]) -> bool:
+        self.read_mono_s = self._clock.mono_s()
+        if not wanted(self._waiting):
+            return False
+        self._waiting = b""
+        return True
 
     def clear(self) -> None:
         self._waiting = b""
@@ -561,6 +572,52 @@ async def test_polls_keep_their_interval_and_never_spin() -> None:
         await clock.advance(2)
         polls = [at for at, address in line.asked if address == 0]
         assert len(polls) == pytest.approx(40, abs=2)
+
+
+async def test_while_nothing_happens_polls_go_on_and_nobody_waits_for_their_replies() -> None:
+    async with table({0, 1}) as (clock, line, _):
+        await clock.advance(1)
+        line.asked.clear()
+        line.reads = 0
+        await clock.advance(2)
+        assert all(one[1] != other[1] for one, other in itertools.pairwise(line.asked))
+        assert len(line.asked) == pytest.approx(80, abs=4)
+        assert line.reads <= 4  # at a look for key files
+
+
+async def test_a_command_that_comes_while_nothing_happens_goes_out_at_once_and_the_polls_after_it() -> None:
+    async with table({0, 1}) as (clock, line, _):
+        await clock.advance(1)
+        while line.asked[-1][1] != 1:
+            await clock.advance(0.001)
+        await clock.advance(0.02)
+        line.commands.clear()
+        line.panel.apply(Signal(DeviceId("reader-0"), Cue.GRANTED))
+        await clock.settle()
+        assert (0, Cmd.LED) in line.commands
+        line.commands.clear()
+        await clock.advance(0.06)
+        assert line.commands[:2] == [(0, Cmd.POLL), (1, Cmd.POLL)]
+
+
+async def test_a_reader_that_does_not_answer_keeps_nobody_from_the_poll_that_is_due() -> None:
+    async with table({0, 1}) as (clock, line, _):
+        await clock.advance(1)
+        while line.asked[-1][1] != 1:
+            await clock.advance(0.001)
+        line.present.discard(0)
+        line.asked.clear()
+        await clock.advance(0.05 + TIMEOUT_S + 0.01)
+        assert [address for _, address in line.asked[:2]] == [0, 1]
+
+
+async def test_a_port_that_is_lost_while_nothing_happens_is_noticed_at_the_next_poll() -> None:
+    async with table({0, 1}) as (clock, line, reports):
+        await clock.advance(1)
+        line.closed = True
+        await clock.advance(0.06)
+        faults = {r.device for r in reports if isinstance(r, Status) and r.state is DeviceState.FAULT}
+        assert faults == {BUS, "reader-0", "reader-1"}
 
 
 async def test_a_reply_that_takes_longer_than_a_time_out_to_arrive_is_read_whole() -> None:

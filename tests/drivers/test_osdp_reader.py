@@ -1,12 +1,13 @@
 """The state machine of one reader, in the clear and without I/O."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
 from drivers.base import Card, Cue, DeviceFault, DeviceState, Reading, Report, Status
 from drivers.osdp.config import OsdpReader, SecureChannel
-from drivers.osdp.frames import Block, Frame, decode
+from drivers.osdp.frames import MARK, Block, Frame, decode, encode
 from drivers.osdp.messages import Cmd, Nak, Reply
 from drivers.osdp.outage import Outage
 from drivers.osdp.reader import TRIES, Phase, ReaderLink
@@ -38,7 +39,7 @@ class Bench:
         return frame
 
     def answer(self, code: int, data: bytes = b"", *, sequence: int | None = None) -> None:
-        used = self.link._sent.sequence if self.link._sent is not None else 0
+        used = self.link._exchange.sent.sequence if self.link._exchange.sent is not None else 0
         frame = Frame(5, used if sequence is None else sequence, code, data, reply=True)
         assert self.link.accepts(frame)
         self.link.received(frame, self.now)
@@ -86,7 +87,7 @@ class Bench:
         self.challenge(key)
         sent = self.sent()
         assert sent.code == Cmd.SCRYPT
-        session = self.link._session
+        session = self.link._exchange.session
         assert session is not None
         start = session._mac2(session._mac1(sent.data))
         self.link.received(
@@ -114,6 +115,49 @@ def test_sequence_numbers_start_with_zero_and_go_round_one_to_three() -> None:
         numbers.append(bench.sent().sequence)
         bench.answer(Reply.ACK)
     assert numbers == [0, 1, 2, 3, 1, 2, 3, 1]
+
+
+@pytest.mark.parametrize("before", ["nothing", "echo", "mark", "echo and mark"])
+def test_an_acknowledged_poll_is_known_by_its_bytes(before: str) -> None:
+    bench = Bench()
+    bench.connect()
+    for _ in range(4):
+        wire = bench.link.outgoing()
+        _, sent = decode(wire)
+        assert sent is not None
+        start = wire * ("echo" in before) + MARK * ("mark" in before)
+        for code, sequence in ((Reply.ACK, sent.sequence % 3 + 1), (Reply.BUSY, sent.sequence), (Reply.NAK, 0)):
+            assert not bench.link.acknowledged(start + encode(Frame(5, sequence, code, reply=True)))
+        ack = encode(Frame(5, sent.sequence, Reply.ACK, reply=True))
+        for other in (b"", start + ack[:-1], start + ack + b"\x53", encode(replace(sent, code=Reply.ACK))):
+            assert not bench.link.acknowledged(other)
+        assert bench.link.acknowledged(start + ack)
+        assert not bench.link.acknowledged(start + ack)
+
+
+def test_it_is_quiet_while_it_is_due_nothing_but_polls() -> None:
+    bench = Bench()
+    quiet = [bench.link.quiet]
+    bench.connect()
+    quiet.append(bench.link.quiet)
+    bench.link.outgoing()
+    quiet.append(bench.link.quiet)
+    bench.answer(Reply.ACK)
+    quiet.append(bench.link.quiet)
+    bench.link.feedback.show(Cue.GRANTED, bench.now)
+    quiet.append(bench.link.quiet)
+    assert quiet == [False, True, False, True, False]
+
+
+def test_nothing_but_a_poll_is_answered_by_bytes_alone() -> None:
+    bench = Bench()
+    bench.connect()
+    bench.link.feedback.show(Cue.GRANTED, bench.now)
+    wire = bench.link.next_feedback(bench.now)
+    assert wire is not None
+    _, sent = decode(wire)
+    assert sent is not None
+    assert not bench.link.acknowledged(encode(Frame(5, sent.sequence, Reply.ACK, reply=True)))
 
 
 def test_an_unanswered_command_is_repeated_byte_for_byte_and_its_card_comes_once() -> None:

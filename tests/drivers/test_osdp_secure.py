@@ -1,5 +1,7 @@
 """The secure channel against the standard's example and an independent reader built on CBC mode."""
 
+from dataclasses import replace
+
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
@@ -8,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.base import FrameError
-from drivers.osdp.frames import Block, Deframer, Frame, covered, encode
+from drivers.osdp.frames import Block, Deframer, Frame, covered, decode, encode
 from drivers.osdp.secure import SCBK_D, Mismatch, SecureSession
 
 # SIA OSDP 2.2, annex E.
@@ -36,7 +38,9 @@ class ReferenceReader:
             start = Cipher(AES(S_MAC1), CBC(start)).encryptor().update(content[:-16])[-16:]
         return Cipher(AES(S_MAC2), CBC(start)).encryptor().update(content[-16:])
 
-    def open(self, frame: Frame) -> bytes:
+    def open(self, wire: bytes) -> bytes:
+        _, frame = decode(wire)
+        assert frame is not None
         start = bytes(byte ^ 0xFF for byte in self.reply_mac)
         self.command_mac = self.mac(covered(frame), self.reply_mac)
         assert frame.mac == self.command_mac[:4]
@@ -46,14 +50,14 @@ class ReferenceReader:
         assert plain[-1:] == b"\x80"
         return plain[:-1]
 
-    def reply(self, code: int, data: bytes) -> Frame:
+    def reply(self, code: int, data: bytes, address: int = 0, sequence: int = 1) -> Frame:
         block, start = Block.REPLY_MAC, bytes(byte ^ 0xFF for byte in self.command_mac)
         if data:
             block, data = Block.REPLY_SEALED, (data + b"\x80").ljust((len(data) + 16) // 16 * 16, b"\x00")
             data = Cipher(AES(S_ENC), CBC(start)).encryptor().update(data)
-        frame = Frame(0, 1, code, data, reply=True, block=block)
+        frame = Frame(address, sequence, code, data, reply=True, block=block)
         self.reply_mac = self.mac(covered(frame), self.command_mac)
-        return Frame(0, 1, code, data, reply=True, block=block, mac=self.reply_mac[:4])
+        return replace(frame, mac=self.reply_mac[:4])
 
 
 def established() -> SecureSession:
@@ -89,7 +93,7 @@ def test_each_session_has_its_own_random() -> None:
 def test_a_conversation_of_any_lengths_is_understood_on_both_sides(exchanges: list[tuple[bytes, bytes]]) -> None:
     session, reader = established(), ReferenceReader()
     for command, reply in exchanges:
-        assert reader.open(session.seal(Frame(0, 1, 0x60, command))) == command
+        assert reader.open(session.seal(0, 1, 0x60, command)) == command
         opened = session.open(reader.reply(0x50, reply))
         assert opened.data == reply
         assert not opened.secured
@@ -98,7 +102,7 @@ def test_a_conversation_of_any_lengths_is_understood_on_both_sides(exchanges: li
 @pytest.mark.parametrize("spoil", ["mac", "data", "code", "block", "plain"])
 def test_a_changed_reply_is_refused_and_the_true_one_still_accepted(spoil: str) -> None:
     session, reader = established(), ReferenceReader()
-    reader.open(session.seal(Frame(0, 1, 0x60)))
+    reader.open(session.seal(0, 1, 0x60))
     true = reader.reply(0x50, b"card")
     changed = {
         "mac": Frame(0, 1, true.code, true.data, True, true.block, b"", bytes(4)),
@@ -112,12 +116,36 @@ def test_a_changed_reply_is_refused_and_the_true_one_still_accepted(spoil: str) 
     assert session.open(true).data == b"card"
 
 
+def test_a_bare_acknowledgement_is_known_by_its_bytes_and_only_once() -> None:
+    session, reader = established(), ReferenceReader()
+    for sequence in (1, 2, 3):
+        reader.open(session.seal(5, sequence, 0x60))
+        wire = encode(reader.reply(0x40, b"", 5, sequence))
+        spoilt = [wire[:at] + bytes((wire[at] ^ 1,)) + wire[at + 1 :] for at in range(len(wire))]
+        for other in (*spoilt, wire[:-1], wire + b"\xff", b""):
+            assert not session.acknowledged(other, 5, sequence)
+        assert not session.acknowledged(wire, 5, sequence % 3 + 1)
+        assert session.acknowledged(wire, 5, sequence)
+        session.seal(5, sequence % 3 + 1, 0x60)
+        assert not session.acknowledged(wire, 5, sequence)
+        session, reader = established(), ReferenceReader()
+
+
+def test_after_an_acknowledgement_known_by_its_bytes_both_sides_still_understand_each_other() -> None:
+    session, reader = established(), ReferenceReader()
+    for command in (b"", b"light", b""):
+        assert reader.open(session.seal(0, 1, 0x60, command)) == command
+        assert session.acknowledged(encode(reader.reply(0x40, b"")), 0, 1)
+        reader.open(session.seal(0, 1, 0x60))
+        assert session.open(reader.reply(0x50, b"card")).data == b"card"
+
+
 def test_a_replayed_reply_is_refused() -> None:
     session, reader = established(), ReferenceReader()
-    reader.open(session.seal(Frame(0, 1, 0x60)))
+    reader.open(session.seal(0, 1, 0x60))
     old = reader.reply(0x50, b"card")
     session.open(old)
-    session.seal(Frame(0, 1, 0x60))
+    session.seal(0, 1, 0x60)
     with pytest.raises(FrameError):
         session.open(old)
 
@@ -125,7 +153,7 @@ def test_a_replayed_reply_is_refused() -> None:
 def test_badly_padded_data_with_a_good_mac_is_refused() -> None:
     session, reader = established(), ReferenceReader()
     for data in (b"\x01" * 15, bytes(16)):
-        reader.open(session.seal(Frame(0, 1, 0x60)))
+        reader.open(session.seal(0, 1, 0x60))
         plain = Cipher(AES(S_ENC), CBC(bytes(byte ^ 0xFF for byte in reader.command_mac))).encryptor()
         sealed = data if len(data) % 16 else plain.update(data)
         frame = Frame(0, 1, 0x50, sealed, reply=True, block=Block.REPLY_SEALED)
@@ -137,7 +165,7 @@ def test_badly_padded_data_with_a_good_mac_is_refused() -> None:
 @pytest.mark.parametrize("length", [255, 256, 300, 1400])
 def test_a_reply_longer_than_a_byte_can_count_is_opened(length: int) -> None:
     session, reader = established(), ReferenceReader()
-    reader.open(session.seal(Frame(0, 1, 0x60)))
+    reader.open(session.seal(0, 1, 0x60))
     sealed = reader.reply(0x80, bytes(index % 251 for index in range(length)))
     found = Deframer().feed(encode(sealed))
     assert len(encode(sealed)) > 255
