@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from drivers.base import GatehouseError
+from simulators.children import ENDS_WITH_US
 
 START_S = 30.0
 STOP_S = 10.0
@@ -53,7 +54,7 @@ class AgentProcess:
         notices = self._listen()
         with self._log.open("ab") as log:
             self._child = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "agent.cli", "run", str(self._settings),
+                *ENDS_WITH_US, sys.executable, "-m", "agent.cli", "run", str(self._settings),
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
                 cwd=self._settings.parent,
                 env={**os.environ, "NOTIFY_SOCKET": str(self._notify)},

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from drivers.base import GatehouseError, SystemClock
+from simulators.children import ENDS_WITH_US
 
 START_S: Final = 15.0
 STOP_S: Final = 5.0
@@ -143,8 +144,9 @@ class Broker:
         command = self._command(self)
         log = self.folder / f"{self.name}.log"
         with log.open("ab") as output:
-            # iotcore's child ends by itself when the pipe to its stdin closes, so it never outlives us.
+            # iotcore's child ends when the pipe to its stdin closes.
             self._process = await asyncio.create_subprocess_exec(
+                *ENDS_WITH_US,
                 *command,
                 stdin=asyncio.subprocess.PIPE if self.name == "iotcore" else DEVNULL,
                 stdout=output,

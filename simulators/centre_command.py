@@ -23,6 +23,7 @@ from agent.words import Lang, Words
 from drivers.base import Clock, ConfigError, GatehouseError, SystemClock
 from simulators.archive import Archive
 from simulators.centre import Centre, Received
+from simulators.children import ENDS_WITH_US
 from simulators.collector import add_broker_arguments
 from simulators.district import District, picture
 from simulators.office import Desk
@@ -129,7 +130,7 @@ async def _collector(options: argparse.Namespace, number: int) -> AsyncIterator[
     for name in ("ca_file", "cert_file", "key_file"):
         if (file := getattr(options, name)) is not None:
             command += [f"--{name.replace('_', '-')}", str(file)]
-    child = await asyncio.create_subprocess_exec(*command, stdout=PIPE)
+    child = await asyncio.create_subprocess_exec(*ENDS_WITH_US, *command, stdout=PIPE)
     try:
         assert child.stdout is not None
         if not await child.stdout.readline():

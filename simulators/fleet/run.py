@@ -21,6 +21,7 @@ from drivers.base import Clock, GatehouseError
 from simulators.books import Proof
 from simulators.broker import Broker
 from simulators.centre import Centre, Received
+from simulators.children import ENDS_WITH_US
 from simulators.fleet.gateways import Orders
 
 START_S: Final = 120.0
@@ -55,7 +56,7 @@ class Group:
     async def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "simulators.fleet.gateways", str(self.orders),
+                *ENDS_WITH_US, sys.executable, "-m", "simulators.fleet.gateways", str(self.orders),
                 stdin=DEVNULL, stdout=PIPE, stderr=log,
             )  # fmt: skip
         self.listener = asyncio.create_task(self._listen(self.process), name=f"group:{self.number}")

@@ -13,6 +13,7 @@ from agent.events import Lane
 from agent.journal import Journal, Limits
 from agent.uplink.uplink import PROVEN_S
 from simulators.broker import Broker
+from simulators.children import ENDS_WITH_US
 from simulators.network import Line, Network
 from tests.bench.gateway import ALARM, CLOCK, READING, Gateway, Subscriber
 from tests.bench.table import ROUNDS, Row, quantile
@@ -123,7 +124,7 @@ async def _child(what: str, folder: Path, *, clean: bool = True) -> Any:
     if not clean:
         (folder / "journal.lock").write_bytes(b"")
     command = (sys.executable, "-m", "tests.bench.backlog", what, str(folder))
-    child = await asyncio.create_subprocess_exec(*command, stdout=PIPE)
+    child = await asyncio.create_subprocess_exec(*ENDS_WITH_US, *command, stdout=PIPE)
     out, _ = await child.communicate()
     return json.loads(out)
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from simulators.children import ENDS_WITH_US
 from simulators.wire import Pace
 from tests.bench.table import Row
 
@@ -94,7 +95,7 @@ async def echo(port: Path) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _process(module: str, *words: object) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module, *map(str, words), stdin=PIPE, stdout=PIPE
+        *ENDS_WITH_US, sys.executable, "-m", module, *map(str, words), stdin=PIPE, stdout=PIPE
     )
     assert process.stdout is not None
     try:

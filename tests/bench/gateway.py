@@ -14,6 +14,7 @@ from agent.journal import Draft, Journal, Limits
 from agent.settings import Centre, Confirm, load
 from agent.uplink import CONFIRM_WITHIN_S, LinkPhase, LinkState, Uplink
 from drivers.base import ClockTrust, SystemClock
+from simulators.children import ENDS_WITH_US
 
 SIMULATED = Path(__file__).parents[2] / "config" / "simulated.toml"
 CLOCK = SystemClock(ClockTrust.ALWAYS)
@@ -75,8 +76,9 @@ class Subscriber:
 
     async def __aenter__(self) -> "Subscriber":
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.bench.subscriber", str(self._port), stdout=asyncio.subprocess.PIPE
-        )
+            *ENDS_WITH_US, sys.executable, "-m", "tests.bench.subscriber", str(self._port),
+            stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
         assert self._process.stdout is not None
         await self._process.stdout.readline()
         return self

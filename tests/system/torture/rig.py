@@ -20,6 +20,7 @@ from agent.events import Lane
 from drivers.base import SystemClock
 from simulators.broker import Broker
 from simulators.centre import Centre, Received
+from simulators.children import ENDS_WITH_US
 from simulators.network import Network
 from tests.system.torture.core import Orders
 
@@ -100,7 +101,7 @@ class Rig:
         self._up.clear()
         command = [*self._wrap, sys.executable, "-m", "tests.system.torture.core", str(path)]
         self._core = await asyncio.create_subprocess_exec(
-            *command, stdout=PIPE, stderr=PIPE, cwd=Path(__file__).parents[3]
+            *ENDS_WITH_US, *command, stdout=PIPE, stderr=PIPE, cwd=Path(__file__).parents[3]
         )
         self._listening = asyncio.create_task(self._listen(self._core), name="core's promises")
         if wait:
