@@ -17,6 +17,10 @@ _PUBACK: Final = 0x40
 _LONGEST: Final = 4  # bytes of a remaining length
 _LARGEST: Final = 65_535  # of a PUBACK, its properties included: what claims more is not kept waiting for
 _EXPIRY: Final = 0x02  # Message Expiry Interval
+MOST_BYTES: Final = 1 << 20
+"""Of a packet that comes down: eight times the largest document of the contract. What is larger is not read at all, or
+a message left on the broker would take the memory from the doors, again with every connection.
+"""
 
 Ack: TypeAlias = tuple[int, int]
 """Identifier and reason code; 0 where none is given."""
@@ -45,27 +49,32 @@ def publish(
 
 
 class Acks:
-    """Takes PUBACKs out of what a broker sends, however it is cut into pieces."""
+    """Takes PUBACKs out of what a broker sends, however it is cut into pieces; `skipped` counts what is too large."""
 
     def __init__(self) -> None:
+        self.skipped = 0
         self._begun = b""
         self._passing = 0
+        self._skips = False
 
     def feed(self, data: bytes) -> tuple[Sequence[Ack], bytes]:
-        """The PUBACKs, and everything else in order, for paho. What is malformed is for paho to find."""
+        """The PUBACKs, and all else that is not too large in order, for paho. What is malformed is for paho to find."""
         data, at = self._begun + data, 0
         acks: list[Ack] = []
         others: list[bytes] = []
         while at < len(data):
             if self._passing:
-                others.append(data[at : at + self._passing])
-                at, self._passing = at + len(others[-1]), self._passing - len(others[-1])
+                part = data[at : at + self._passing]
+                at, self._passing = at + len(part), self._passing - len(part)
+                if not self._skips:
+                    others.append(part)
                 continue
             body, length = _remaining(data, at + 1)
             if not body:
                 break
             if data[at] != _PUBACK or not 2 <= length <= _LARGEST:
-                self._passing = body - at + length
+                self._passing, self._skips = body - at + length, length > MOST_BYTES
+                self.skipped += self._skips
             elif len(data) < body + length:
                 break
             else:

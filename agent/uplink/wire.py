@@ -5,13 +5,15 @@ never reach paho: they answer messages that it has not sent (`packets`).
 Only one thread at a time touches it: the connecting one until the link is up, then the loop.
 """
 
+import logging
 import socket
 import ssl
 from contextlib import suppress
 from typing import Final
 
-from agent.uplink.packets import Ack, Acks
+from agent.uplink.packets import MOST_BYTES, Ack, Acks
 
+_log = logging.getLogger(__name__)
 _CHUNK: Final = 65536
 _NOT_NOW: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -78,7 +80,10 @@ class Wire:
             pass  # the descriptor was readable for less than a record of TLS
         except OSError:
             self.ended = True
+        skipped = self._split.skipped
         acks, others = self._split.feed(b"".join(came))
+        if self._split.skipped > skipped:
+            _log.warning("uplink: a message of more than %d bytes is passed over", MOST_BYTES)
         self.acks += acks
         self._in, self._at = self._in[self._at :] + others, 0
 

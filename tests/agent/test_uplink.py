@@ -328,6 +328,21 @@ async def test_receipts_of_others_stale_or_unreadable_release_nothing(mosquitto:
         assert (len(made.troubles), made.journal.epoch) == (1, epoch)
 
 
+async def test_a_message_too_large_for_the_memory_is_passed_over_and_the_link_goes_on(
+    mosquitto: Broker, tmp_path: Path
+) -> None:
+    async with mosquitto, Clerk(mosquitto) as clerk:
+        clerk.send(b"{" * (32 << 20))
+        async with house(tmp_path / "j", to(mosquitto)) as made:
+            await made.linked()
+            made.report(Kind.SMOKE, "stairwell-1-smoke")
+            await made.until(lambda: made.journal.lanes[Lane.ALARM].last == 1)
+            clerk.send(receipt(made, 1, 1))
+            await made.until(lambda: made.journal.lanes[Lane.ALARM].confirmed == 1)
+            assert made.troubles == []
+            assert [link.phase for link in made.links] == [LinkPhase.UP]
+
+
 @pytest.mark.parametrize(("upto", "digest"), [(1, "ab" * 32), (2, None)], ids=["another-digest", "beyond-our-last"])
 async def test_a_receipt_that_does_not_fit_releases_nothing_and_begins_one_epoch_an_hour(
     mosquitto: Broker, tmp_path: Path, upto: int, digest: str | None

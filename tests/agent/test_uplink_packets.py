@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.uplink.packets import IDENTIFIERS, Acks, identifiers, publish
+from agent.uplink.packets import IDENTIFIERS, MOST_BYTES, Acks, identifiers, publish
 
 
 def test_a_publish_is_as_the_standard_draws_it() -> None:
@@ -65,6 +65,21 @@ def test_acknowledgements_are_found_and_the_rest_is_left_in_order_however_it_is_
         rest += others
     assert found == [ack for ack, _ in packets if ack is not None]
     assert rest == b"".join(packet for ack, packet in packets if ack is None)
+
+
+@pytest.mark.parametrize("cut", [1021, 65536, 1 << 30])
+def test_a_packet_that_is_too_large_is_passed_over_and_what_follows_is_read(cut: int) -> None:
+    largest = publish("t", b"x" * (MOST_BYTES - 5), 7, five=False)
+    too_large = publish("t", b"x" * (MOST_BYTES - 4), 7, five=False)
+    puback = bytes((0x40, 2, 4, 1))
+    stream = puback + too_large + largest + puback
+    acks, found, rest = Acks(), list[tuple[int, int]](), b""
+    for at in range(0, len(stream), cut):
+        more, others = acks.feed(stream[at : at + cut])
+        found += more
+        rest += others
+    assert (found, acks.skipped) == ([(1025, 0)] * 2, 1)
+    assert rest == largest
 
 
 @given(st.lists(st.binary(max_size=30), max_size=30))
