@@ -67,7 +67,7 @@ class InputSpec(Confined):
 class NanoDet(Confined):
     """For each stride the scores `(1, n, classes)`, then for each the distances `(1, n, 4 * bins)`.
 
-    The graph is convolutional: its input is cut to the pictures' shape, in multiples of 32.
+    The graph is convolutional: its input is cut to the pictures' shape, in multiples of 16.
     """
 
     decoder: Literal["nanodet"]

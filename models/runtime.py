@@ -83,7 +83,8 @@ def cut_to(model: bytes, size: int, strides: Sequence[int], height: int, width: 
     """The model for another input than its square of `size`.
 
     Rewrites the constants that name the size of a feature map: RESIZE_BILINEAR takes its target from them. Each is a
-    flatbuffer vector of two int32 (length 8, rows, columns) and stands once in the file.
+    flatbuffer vector of two int32 (length 8, rows, columns) and stands once in the file. A map that is cut off at the
+    edge has a cell more, as the padded convolutions before it give.
     """
     if (height, width) == (size, size):
         return model
@@ -94,7 +95,7 @@ def cut_to(model: bytes, size: int, strides: Sequence[int], height: int, width: 
                 f"the model has {model.count(old)} feature maps of stride {stride}, not one",
                 hint="the file does not fit its card: rebuild both",
             )
-        model = model.replace(old, struct.pack("<iii", 8, height // stride, width // stride))
+        model = model.replace(old, struct.pack("<iii", 8, -(-height // stride), -(-width // stride)))
     return model
 
 

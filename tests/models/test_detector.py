@@ -83,6 +83,7 @@ def test_a_file_without_the_feature_maps_of_its_card_is_refused() -> None:
         ([(640, 480)], (416, 320)),
         ([(1080, 1920), (480, 640)], (320, 416)),
         ([(640, 640)], (416, 416)),
+        ([(360, 640)], (240, 416)),
     ],
 )
 def test_the_input_is_cut_to_the_pictures(pictures: list[tuple[int, int]], shape: tuple[int, int]) -> None:
