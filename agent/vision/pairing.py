@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float32]
 COLOURS: Final = 6
 LEAST_LIKENESS: Final = 0.1
 _NEAR = 0.9
-_REACH = 1.5
+_REACH = 2.0
 """Likeness is the overlap, plus up to _NEAR for centres less than _REACH sizes apart, less what colours differ."""
 _WIDEN, _FROM_S = 1.0, 0.4
 """That reach grows by so much of itself for each second a thing has not been seen, from _FROM_S on."""

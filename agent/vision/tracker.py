@@ -52,9 +52,9 @@ _MOVING_SHARE = 0.3
 _WITHIN = 0.6
 """A thing that lies so far within another that is followed is a part of it."""
 _FOLLOW_STEER = np.array([[[0.9]], [[0.4]]], np.float32)
-_RESIZE = 0.5
+_RESIZE = 0.6
 """How much of what was seen against what was expected moves a box, turns its velocity and changes its size."""
-_COLOUR_KEEP, _CROWDED = 0.9, 0.15
+_COLOUR_KEEP, _CROWDED = 0.8, 0.15
 """How much of its colours a thing keeps at a hit; all of them where others cover so much of it, and lend it theirs."""
 
 _THING = np.dtype(
@@ -201,9 +201,11 @@ class Tracker:
         ahead = np.maximum(mono_s - things["at_s"], 0).astype(np.float32)[:, np.newaxis]
         expected = things["centre"] + things["velocity"] * ahead
         second = (things["age"] == 2)[:, np.newaxis]  # the first step gives the whole velocity
-        step, turn = np.where(second, np.float32(1), _FOLLOW_STEER) * (centres - expected)
-        things["velocity"] += turn / passed
-        things["centre"] = things["hit_at"] = expected + step
+        follow, steer = np.where(second, np.float32(1), _FOLLOW_STEER)
+        # From hit to hit: a patch that was found in between has moved the thing, and said nothing of its velocity.
+        turn = (centres - things["hit_at"]) / passed - things["velocity"]
+        things["centre"] = things["hit_at"] = expected + follow * (centres - expected)
+        things["velocity"] += steer * turn
         things["size"] += _RESIZE * (sizes - things["size"])
         clear = _covered(boxes, boxes) < 1 + _CROWDED  # each covers itself
         things["colours"] += np.where(clear, np.float32(1 - _COLOUR_KEEP), 0)[:, np.newaxis] * (

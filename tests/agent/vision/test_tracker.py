@@ -6,6 +6,7 @@ import numpy as np
 
 from agent.observations import Label, Track
 from agent.vision.pairing import COLOURS
+from agent.vision.patches import Luma
 from agent.vision.tracker import Tracker
 from models.detector import Boxes, Detection
 
@@ -144,6 +145,24 @@ def test_a_vehicle_does_not_become_a_person() -> None:
     shown = [looks.look(person(200 + 20 * i, label="vehicle")) for i in range(4)]
     assert {track.label for tracks in shown for track in tracks} == {Label.VEHICLE}
     assert {track.id for tracks in shown for track in tracks} == {2}
+
+
+def test_who_walks_faster_is_expected_further_on_though_patches_found_him_between_looks() -> None:
+    street = np.random.default_rng(1).integers(0, 60, (136, 320), np.uint8)
+    coat = np.random.default_rng(2).integers(120, 255, (40, 15), np.uint8)
+
+    def plane(left: int) -> Luma:
+        shown = street.copy()
+        shown[50:90, left // 2 : left // 2 + 15] = coat
+        return shown
+
+    tracker = Tracker(width=640, height=272, birth_score=0.4, confident=0.6)
+    worn, left, now_s = np.zeros((1, COLOURS), np.float32), 100, 100.0
+    for step in [20, 20, 20, 40, 40, 40, 40]:
+        tracker.update([person(left)], worn, EVERYWHERE, now_s, plane(left), whole=True)
+        tracker.follow(plane(left + step // 2), now_s + 0.2)
+        left, now_s = left + step, now_s + 0.4
+    assert abs(tracker.predict(now_s + 0.2)[0].box.left - (left + 20)) < 5
 
 
 def test_boxes_stay_in_the_picture() -> None:
