@@ -23,6 +23,8 @@ _WIDEN, _FROM_S = 1.0, 0.4
 """That reach grows by so much of itself for each second a thing has not been seen, from _FROM_S on."""
 _COLOUR = 1 / 60
 """Weight of one level of mean difference in colour."""
+_IN_PLACE = 0.6
+"""Overlap from which a pair is made whatever the colours, if either has no better: a sign hides most of who passes it."""
 _EVEN = np.full(COLOURS, 1 / COLOURS, np.float32)
 _LITTLE = np.float32(1e-6)
 _GAIN = 1e-4
@@ -48,6 +50,7 @@ def likeness(expected: Boxes, kept: Colours, boxes: Boxes, colours: Colours, gon
     (centres, sizes), (to_centres, to_sizes) = _by_axis(expected), _by_axis(boxes)
     both = shared(expected, boxes)
     alike = both / ((sizes[0] * sizes[1])[:, np.newaxis] + to_sizes[0] * to_sizes[1] - both + _LITTLE)
+    in_place = alike >= _IN_PLACE
     reach = _REACH / 4 * (1 + _WIDEN * np.maximum(gone_s - _FROM_S, 0))
     reach = reach[:, np.newaxis] * ((sizes[0] + sizes[1])[:, np.newaxis] + (to_sizes[0] + to_sizes[1])) + _LITTLE
     apart = centres[:, :, np.newaxis] - to_centres[:, np.newaxis]
@@ -55,7 +58,8 @@ def likeness(expected: Boxes, kept: Colours, boxes: Boxes, colours: Colours, gon
     near = 1 - np.sqrt(apart[0] + apart[1]) / reach
     alike += _NEAR * np.maximum(near, 0)
     differ = np.abs(kept[:, np.newaxis] - colours[np.newaxis]) @ _EVEN
-    return np.asarray(np.where(alike >= LEAST_LIKENESS, alike + LEAST_LIKENESS - _COLOUR * differ, 0), np.float32)
+    alike = np.where(alike >= LEAST_LIKENESS, alike + LEAST_LIKENESS - _COLOUR * differ, 0)
+    return np.asarray(np.maximum(alike, LEAST_LIKENESS * in_place), np.float32)
 
 
 def _by_axis(boxes: Boxes) -> tuple[Floats, Floats]:

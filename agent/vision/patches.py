@@ -21,7 +21,7 @@ _SEARCH = 8
 """Pixels at half size around the expected place."""
 _LEAST_SIDE = 4
 _CONTRAST = 24
-_ALIKE = 0.6
+_ALIKE = 0.65
 """Correlation from which a patch is found again."""
 
 

@@ -139,6 +139,16 @@ def test_who_was_hidden_by_another_keeps_his_own_colours_and_so_his_number() -> 
     assert max(shown, key=lambda track: track.box.left).id == 1
 
 
+def test_who_walks_on_behind_a_sign_and_shows_its_colours_keeps_his_number_and_is_shown() -> None:
+    looks = Looks()
+    shown: list[tuple[Track, ...]] = []
+    for step in range(12):
+        behind = 5 <= step < 7
+        worn = [[220 if behind else 40] * COLOURS]
+        shown.append(looks.look(person(100 + 12 * step, score=0.35 if behind else 0.7), colours=worn))
+    assert all([track.id for track in tracks] == [1] for tracks in shown[2:])
+
+
 def test_a_vehicle_does_not_become_a_person() -> None:
     looks = Looks()
     looks.walk(range(100, 200, 20))
