@@ -24,7 +24,7 @@ _WIDEN, _FROM_S = 1.0, 0.4
 _COLOUR = 1 / 60
 """Weight of one level of mean difference in colour."""
 _IN_PLACE = 0.6
-"""Overlap from which a pair is made whatever the colours, if either has no better: a sign hides most of who passes it."""
+"""Overlap from which two are a pair whatever their colours, where neither has a better one: a sign hides who passes."""
 _EVEN = np.full(COLOURS, 1 / COLOURS, np.float32)
 _LITTLE = np.float32(1e-6)
 _GAIN = 1e-4
