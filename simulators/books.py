@@ -18,6 +18,8 @@ MAX_LEAP = 1_000_000
 """A sequence so far above all that are known is nonsense."""
 MAX_SEQUENCE = (1 << 63) - 1
 """The contract knows no higher one."""
+MAX_WAITING_BYTES = 64 << 20
+"""Of bodies above a gap, whose chain cannot be computed yet. What comes beyond is not taken, and asked for again."""
 _BLOCK = 256
 """Entries whose marks stand together."""
 
@@ -56,6 +58,10 @@ class _Piece:
     last: int
     digest: bytes | None
     bodies: Sequence[bytes] = ()
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.bodies))
 
 
 class _Marks:
@@ -97,6 +103,7 @@ class LaneBook:
     _heard: tuple[int, bytes] = (0, b"")
     _above: Ranges = field(default_factory=Ranges)
     _pieces: dict[int, _Piece] = field(default_factory=dict)
+    _waiting_bytes: int = 0
     _marks: _Marks = field(default_factory=_Marks)
     _broke_at: int = -1
 
@@ -111,8 +118,9 @@ class LaneBook:
     def enter(self, first: int, last: int, digest: bytes, bodies: Sequence[bytes]) -> int:
         """`first..last` have arrived; how many of them are news.
 
-        One whose identity another entry has already, or that does not follow from what we have, is a conflict:
-        nothing of the message is taken, and the receipt goes on quoting the digest we have.
+        None is where too much waits above a gap. One whose identity another entry has already, or that does not follow
+        from what we have, is a conflict: nothing of the message is taken, and the receipt goes on quoting the digest we
+        have.
         Raises: ValueError for what cannot be.
         """
         self._check(first, last)
@@ -124,6 +132,8 @@ class LaneBook:
             self.conflicts += max(1, others)
             return 0
         news = self._news(first, last)
+        if first > self.upto + 1 and self._waiting_bytes >= MAX_WAITING_BYTES:
+            return 0
         self.duplicates += len(bodies) - news
         piece = _Piece(first, last, digest, bodies)
         if not news:
@@ -204,7 +214,9 @@ class LaneBook:
 
     def _add(self, piece: _Piece) -> None:
         self._above.add(max(piece.first, self.upto + 1), piece.last)
+        self._forget(piece.first)
         self._pieces[piece.first] = piece
+        self._waiting_bytes += piece.size
         self._seen = max(self._seen, piece.last)
         while (found := self._next()) is not None:
             if not self._follows(found):
@@ -217,13 +229,22 @@ class LaneBook:
             self.confirmed += taken if found.bodies else 0
             self._above.remove(self.upto + 1, found.last)
             self.upto, self._digest = found.last, found.digest
+        if not self._above:  # pieces that were cut in two ways may be left
+            self._pieces.clear()
+            self._waiting_bytes = 0
 
     def _next(self) -> _Piece | None:
         """The piece that goes on from `upto`; those that bring nothing more are forgotten."""
-        found = self._pieces.pop(self.upto + 1, None)
+        found = self._forget(self.upto + 1)
         if found is None and self.upto + 1 in self._above:
-            begun = [self._pieces.pop(first) for first in [first for first in self._pieces if first <= self.upto]]
-            found = max(begun, key=lambda piece: piece.last)
+            begun = [self._forget(first) for first in [first for first in self._pieces if first <= self.upto]]
+            found = max(filter(None, begun), key=lambda piece: piece.last)
+        return found
+
+    def _forget(self, first: int) -> _Piece | None:
+        """The piece that begins there, no longer kept."""
+        found = self._pieces.pop(first, None)
+        self._waiting_bytes -= 0 if found is None else found.size
         return found
 
     def _evict(self, piece: _Piece) -> None:

@@ -12,7 +12,11 @@ class Ranges:
         self._ranges: list[tuple[int, int]] = []
 
     def __contains__(self, number: int) -> bool:
-        return not any(True for _ in self.holes(number, number))
+        at = bisect_left(self._ranges, number, key=_last)
+        return at < len(self._ranges) and self._ranges[at][0] <= number
+
+    def __bool__(self) -> bool:
+        return bool(self._ranges)
 
     def holes(self, first: int, last: int) -> Iterator[tuple[int, int]]:
         """What of `first..last` is not in it."""

@@ -30,7 +30,7 @@ from agent.events import Event, Kind, Lane
 from agent.journal import first_digest, next_digest
 from agent.settings import Name
 from drivers.base import DeviceId, PointId, Reading
-from simulators.books import LaneBook
+from simulators.books import MAX_WAITING_BYTES, LaneBook
 from simulators.registry import GRACE_S, PICTURES, RECEIPT_EVERY_S, Received, Registry
 
 TOPICS = Topics("610200/610202/610202001/610202001001/gh-test01")
@@ -462,3 +462,18 @@ def test_a_sequence_the_contract_does_not_know_ends_no_centre() -> None:
     registry.take(*gateway.event(beyond), 1.0)
     assert registry.unreadable == 1
     assert Lane.ALARM not in receipt_of(registry, 1.0).lanes
+
+
+def test_what_waits_above_a_gap_is_bounded_and_comes_again_when_it_is_closed() -> None:
+    body, count = b"x" * (1 << 20), (MAX_WAITING_BYTES >> 20) + 5
+    digests = [first_digest(EPOCH, Lane.ACCESS)]
+    for _ in range(count):
+        digests.append(next_digest(digests[-1], body))
+    book = LaneBook(EPOCH, Lane.ACCESS)
+    taken = [book.enter(n, n, digests[n], [body]) for n in range(2, count + 1)]
+    assert taken == [1] * (count - 5) + [0] * 4
+    book.hear_of(count, digests[count])
+    assert list(book.missing()) == [(1, 1), (count - 3, count)]
+    for n in (1, *range(count - 3, count + 1)):
+        assert book.enter(n, n, digests[n], [body]) == 1
+    assert (book.upto, book.proof().duplicates, book.proof().broken) == (count, 0, 0)
