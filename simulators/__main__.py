@@ -11,6 +11,7 @@ from pathlib import Path
 
 from agent.cli.complaints import complaint
 from agent.cli.parser import Parser
+from agent.cli.terminal import nobody_reads, show_anything
 from agent.settings import load as load_settings
 from agent.words import Lang, Words, language
 from drivers.base import ConfigError, GatehouseError, SystemClock
@@ -30,9 +31,14 @@ DEMO_COMPOUND = Path(__file__).parent.parent / "config" / "simulated.toml"
 def main(arguments: Sequence[str]) -> int:
     """Exit codes: 0 the scenario passed, 1 it did not or nothing came up, 2 the call or a file is wrong."""
     options = command_line().parse_args(arguments)
+    show_anything()
     folder = Path(tempfile.mkdtemp(prefix="gatehouse-"))
     try:
         passed = asyncio.run(options.act(options, folder))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        nobody_reads()
+        passed = False
     except GatehouseError as error:
         for line in complaint(error, options.lang):
             print(f"gatehouse: {line}", file=sys.stderr)

@@ -127,11 +127,11 @@ next_steps() {
 Done. Next 完成，下一步:
   1. describe the compound 填写小区配置     sudoedit $etc/compound.toml
   2. put each key where the file says, mode 0600, owner gatehouse 放置密钥
-       install -o gatehouse -g gatehouse -m 0600 reader.key $etc/keys/
-  3. is the file right? 检查配置            gatehouse check
+       sudo install -o gatehouse -g gatehouse -m 0600 reader.key $etc/keys/
+  3. is the file right? 检查配置            sudo -u gatehouse gatehouse check
   4. is the machine right? 检查设备         sudo -u gatehouse gatehouse doctor
-  5. start it, now and at every boot 启动   systemctl enable --now gatehouse
-  6. see what it does 查看状态              sudo gatehouse status
+  5. start it, now and at every boot 启动   sudo systemctl enable --now gatehouse
+  6. see what it does 查看状态              sudo -u gatehouse gatehouse status
 TEXT
 }
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.cli.parser import Parser
+from agent.cli.terminal import nobody_reads, show_anything
 from agent.secrecy import forbid_core_dumps
 from agent.words import Lang, language
 from drivers.base import ConfigError, GatehouseError, SystemClock
@@ -42,16 +43,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.execv(sys.executable, [sys.executable, "-m", "simulators", *given])  # noqa: S606 - our own interpreter
     options = command_line(given[0] if given else "").parse_args(given)
     forbid_core_dumps()
+    show_anything()
     try:
-        return int(options.act(options))
+        code = int(options.act(options))
+        sys.stdout.flush()
     except GatehouseError as error:
         from agent.cli.complaints import complaint
 
         for line in complaint(error, options.lang if "lang" in options else Lang.EN):
             print(f"gatehouse: {line}", file=sys.stderr)
         return 2 if isinstance(error, ConfigError) else 1
+    except BrokenPipeError:
+        nobody_reads()
+        return 0
     except KeyboardInterrupt:
         return 130
+    return code
 
 
 def command_line(first: str) -> argparse.ArgumentParser:

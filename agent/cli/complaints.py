@@ -30,15 +30,12 @@ _SENTENCES = {
     "name a new file in a folder that is there": "请指定一个新文件，所在目录须已存在",
     "name a folder that may be written": "请指定可写的目录",
     "name another file with --out": "请用 --out 指定另一个文件",
-    "run it as root or as gatehouse": "请以 root 或 gatehouse 用户运行",
     "run this as root or as gatehouse": "请以 root 或 gatehouse 用户运行",
     "run the command as root": "请以 root 运行该命令",
     "check the disk": "请检查磁盘",
-    "chmod 600 {}": "请运行 chmod 600 {}",
     "see that {} belongs to the user gatehouse and that its disk has room": (
         "请确认 {} 属于 gatehouse 用户，且磁盘有可用空间"
     ),
-    "{}: not a key of {} bytes in hexadecimal": "{}：不是 {} 字节的十六进制密钥",
     # card
     "the compound has no credentials_file": "小区未设置 credentials_file",
     "set access.credentials_file in its file": "请在小区配置文件中填写 access.credentials_file",
@@ -47,10 +44,6 @@ _SENTENCES = {
     "no such {}: {}": "没有这样的 {}：{}",
     "the compound has: none": "小区中一个也没有",
     "the compound has: {}": "小区中有：{}",
-    "put back the key that belongs to it, or remove {} and enter the cards again": (
-        "请恢复与之匹配的密钥，或删除 {} 后重新录入卡片"
-    ),
-    "put it back from a copy, or remove {} and enter the cards again": "请从备份恢复，或删除 {} 后重新录入卡片",
     "remove one of them": "请删除其中一张",
     "the references are shown by: gatehouse card list": "编号可用 gatehouse card list 查看",
     "the card cannot be entered: {}": "无法录入该卡：{}",
@@ -89,7 +82,6 @@ _SENTENCES = {
     "it is no key set, or not of that root": "不是密钥集，或不属于该根密钥",
     "name a key file made by gatehouse keys new": "请指定由 gatehouse keys new 生成的密钥文件",
     "give its passphrase, or none if it has none": "请输入其口令；没有口令则留空",
-    "put the public half of the root key there": "请将根公钥放在该处",
     "name the key set that a root has signed": "请指定由根密钥签名的密钥集",
     'make one by "gatehouse keys sign"': "请用 gatehouse keys sign 签发",
     "is no key set": "不是密钥集",
@@ -207,10 +199,6 @@ _SENTENCES = {
     # models
     "{} is no size of a picture": "{} 不是画面尺寸",
     "write it as 640x480": "请写成 640x480",
-    "set vision.model to one of: {}; or vision.model_card to the path of your own card": (
-        "请将 vision.model 设为其中之一：{}；或将 vision.model_card 设为您自己的卡片路径"
-    ),
-    "the model card {}: {}": "模型卡片 {}：{}",
     "{} is not fetched: its file is {}": "{} 无须获取：其文件为 {}",
     "something else than {} {} came: check the registry that is set up": (
         "得到的不是 {} {}：请检查所设置的软件包仓库"

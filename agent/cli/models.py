@@ -39,7 +39,7 @@ def _list(options: argparse.Namespace) -> int:
     for model in _all(options):
         card = model.card
         where = str(model.path) if model.path.is_file() else _NOT_FETCHED.to(options.lang)
-        print(f"{card.name:28}{card.output.decoder:18}{card.licence:46}{where}")
+        print(f"{card.name:28}{card.output.decoder:18}{card.licence:52}{where}")
     return 0
 
 

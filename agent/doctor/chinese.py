@@ -13,6 +13,7 @@ def both(sentence: str) -> Words:
 SENTENCES: Final = {
     # orders of the centre and their keys
     "{}: is no Ed25519 public key": "{}：不是 Ed25519 公钥",
+    "put the public half of the root key there": "请将根公钥放在该处",
     'name the public half of a root key, made by "gatehouse keys new"': "请指定由 gatehouse keys new 生成的根密钥公钥",
     "{} is there already": "{} 已存在",
     "a key is never written over: give another name": "不会覆盖已有密钥，请换一个文件名",
@@ -182,6 +183,10 @@ SENTENCES: Final = {
         "无法读取模型文件 {}（{}）；应为 SHA-256 {}"
     ),
     "there is no model card {}": "没有模型卡片 {}",
+    "set vision.model to one of: {}; or vision.model_card to the path of your own card": (
+        "请将 vision.model 设为其中之一：{}；或将 vision.model_card 设为您自己的卡片路径"
+    ),
+    "the model card {}: {}": "模型卡片 {}：{}",
     "the outputs of {} are {}; its card says {} ({})": "{} 的输出为 {}，而卡片中写的是 {}（{}）",
     "correct [output] of the card: models/README.md says what each decoder expects": (
         "请更正卡片的 [output]：各解码器的要求见 models/README.md"
@@ -230,6 +235,16 @@ SENTENCES: Final = {
     "written with another key than {}": "名单与密钥 {} 不匹配",
     "the key may be read by others": "密钥可被其他用户读取",
     "put it back from a copy": "请从备份恢复",
+    "see that {} belongs to the user gatehouse, and run this as root or as gatehouse": (
+        "请确认 {} 属于 gatehouse 用户，并以 root 或 gatehouse 用户运行"
+    ),
+    "run it as root or as gatehouse": "请以 root 或 gatehouse 用户运行",
+    "chmod 600 {}": "请运行 chmod 600 {}",
+    "{}: not a key of {} bytes in hexadecimal": "{}：不是 {} 字节的十六进制密钥",
+    "put back the key that belongs to it, or remove {} and enter the cards again": (
+        "请恢复与之匹配的密钥，或删除 {} 后重新录入卡片"
+    ),
+    "put it back from a copy, or remove {} and enter the cards again": "请从备份恢复，或删除 {} 后重新录入卡片",
     "restore it from a copy, or remove it and enter the cards again; change it by gatehouse card only": (
         "请从备份恢复，或删除后重新录入卡片；只能用 gatehouse card 修改"
     ),
@@ -335,7 +350,9 @@ SENTENCES: Final = {
     "run it as root, or copy {} and {} to a folder you may write to": (
         "请以 root 运行，或将 {} 和 {} 复制到可写的目录"
     ),
-    "name the journal's file by --journal": "请用 --journal 指定日志文件",
+    "the service makes it at its first start; name one elsewhere by --journal": (
+        "服务首次启动时创建；在别处的请用 --journal 指定"
+    ),
     "name a new file in a folder with room": "请指定一个新文件，所在目录须有可用空间",
     "file is not a database": "该文件不是数据库",
     "database disk image is malformed": "数据库已损坏",

@@ -16,7 +16,7 @@ from agent.doctor.chinese import both
 from agent.doctor.findings import Finding, bad, ok, warn
 from agent.settings import OsdpBus, Runtime, Settings
 from agent.snapshot_store import KEY_FILE
-from agent.words import Words
+from agent.words import Words, why
 from drivers.base import ConfigError
 
 _KEYS = Words("keys", "密钥")
@@ -114,7 +114,7 @@ def _reader_key(path: Path, area: Words) -> Finding | None:
 def _unreadable(path: Path, area: Words, err: OSError) -> Finding:
     return bad(
         area,
-        Words(f"{path} cannot be read: {err.strerror}", f"无法读取 {path}：{err.strerror}"),
+        Words(f"{path} cannot be read: {why(err).en}", f"无法读取 {path}：{why(err).zh}"),
         Words(
             f"run the doctor as that user: sudo -u {_USER} gatehouse doctor",
             f"请以服务用户运行：sudo -u {_USER} gatehouse doctor",
@@ -134,13 +134,8 @@ def cards(settings: Settings) -> Iterator[Finding]:
         return
     try:
         count = len(CardList.load(path))
-    except (ConfigError, OSError) as err:
-        hint = getattr(err, "hint", "") or f"see who may read {path}"
-        yield bad(
-            _CARDS,
-            Words(str(err), f"{path} 不可用：{err}"),
-            Words(hint, "请用 gatehouse card 录入卡片，或从备份恢复名单及其密钥"),
-        )
+    except ConfigError as err:
+        yield bad(_CARDS, both(str(err)), both(err.hint))
         return
     yield secret(key_path(path), _CARDS) or ok(
         _CARDS, f"{count} card{'' if count == 1 else 's'} in {path}", f"{path} 中有 {count} 张卡"
@@ -158,7 +153,7 @@ def model(settings: Settings) -> Iterator[Finding]:
         model = card.find(name, settings.storage.models_folder)
         path = card.verify(model.card, model.folder)
     except ConfigError as err:
-        yield bad(_MODEL, Words(str(err), f"模型 {name} 缺失或与校验和不符：{err}"), Words(err.hint, err.hint))
+        yield bad(_MODEL, both(str(err)), both(err.hint))
         return
     there = [runtime for runtime, package in _RUNTIMES.items() if find_spec(package) is not None]
     if not there or (chosen is not Runtime.AUTO and chosen not in there):
@@ -188,8 +183,8 @@ def _faces(settings: Settings) -> Iterator[Finding]:
     except ConfigError as err:
         yield warn(
             _PICTURES,
-            Words(f"people are blurred whole on pictures: {err}", f"图片上整个人体都会被模糊：{err}"),
-            Words(err.hint, err.hint),
+            Words(f"people are blurred whole on pictures: {err}", f"图片上整个人体都会被模糊：{both(str(err)).zh}"),
+            both(err.hint),
         )
 
 
@@ -210,7 +205,7 @@ def storage(settings: Settings) -> Iterator[Finding]:
     except OSError as err:
         yield bad(
             _STORAGE,
-            Words(f"{folder} cannot be written: {err.strerror}", f"无法写入 {folder}：{err.strerror}"),
+            Words(f"{folder} cannot be written: {why(err).en}", f"无法写入 {folder}：{why(err).zh}"),
             Words(f"chown -R {_USER}: {folder}, and see: df -h {folder}",
                   f"chown -R {_USER}: {folder}，并查看：df -h {folder}"),
         )  # fmt: skip

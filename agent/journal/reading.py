@@ -165,8 +165,11 @@ def _translated(err: sqlite3.Error, path: Path) -> GatehouseError:
 def _stamp(path: Path) -> Stamp:
     try:
         now = path.stat()
+    except FileNotFoundError as err:
+        hint = "the service makes it at its first start; name one elsewhere by --journal"
+        raise StorageError(f"{path}: {err.strerror}", hint=hint) from err
     except OSError as err:
-        raise StorageError(f"{path}: {err.strerror}", hint="name the journal's file by --journal") from err
+        raise StorageError(f"{path}: {err.strerror}", hint="run it as root or as gatehouse") from err
     return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns
 
 

@@ -7,6 +7,7 @@ from agent.settings.cameras import Camera, Line, Point, Zone, ZoneKind
 from agent.settings.models import Door, Sensor, SensorKind, Settings
 from agent.settings.problems import Finding, KeyPath
 from agent.words import Words
+from models.card import FACES, names
 
 _CLEAR_PX = 4.0
 """The point that says where inside is must be this far from the line."""
@@ -24,6 +25,7 @@ def problems(settings: Settings) -> Iterator[Finding]:
             yield from _schedule(line.schedule, schedules, (*place, "lines", n, "schedule"))
         for n, mask in enumerate(camera.privacy):
             yield from _polygon(mask, camera, (*place, "privacy", n))
+    yield from _model(settings)
     cameras = {camera.id: camera for camera in settings.cameras}
     for index, door in enumerate(settings.doors):
         yield from _camera(door.camera, cameras, ("doors", index, "camera"))
@@ -31,6 +33,22 @@ def problems(settings: Settings) -> Iterator[Finding]:
     for index, sensor in enumerate(settings.sensors):
         yield from _camera(sensor.camera, cameras, ("sensors", index, "camera"))
         yield from _sensor(sensor, cameras, ("sensors", index))
+
+
+def _model(settings: Settings) -> Iterator[Finding]:
+    detectors = [name for name in names() if name != FACES]
+    if settings.vision.model_card is None and settings.vision.model not in detectors:
+        yield Finding(
+            ("vision", "model"),
+            Words(
+                f'is "{settings.vision.model}", which is not a detection model here.',
+                f'当前为 "{settings.vision.model}"，没有这个检测模型。',
+            ),
+            Words(
+                f"Write one of: {', '.join(detectors)}; or name a card of your own with model_card.",
+                f"可选：{'、'.join(detectors)}；或用 model_card 指定自备模型的说明文件。",
+            ),
+        )
 
 
 # ---------------------------------------------------------------- what is drawn
@@ -83,6 +101,16 @@ def _polygon(polygon: Sequence[Point], camera: Camera, place: KeyPath) -> Iterat
                 "请给出至少 3 个不在同一直线上的不同顶点。",
             ),
         )
+    elif (corners := _crossing(polygon)) is not None:
+        first, second = (f"[{x:g}, {y:g}]" for x, y in corners)
+        yield Finding(
+            place,
+            Words(
+                f"crosses itself: the sides that begin at {first} and {second} cut each other.",
+                f"自身相交：从 {first} 和 {second} 开始的两条边相交。",
+            ),
+            Words("Give the corners in order, once round the area.", "请沿区域边缘依次给出各顶点。"),
+        )
 
 
 def _within(points: Iterable[Point], camera: Camera, place: KeyPath) -> Iterator[Finding]:
@@ -108,6 +136,22 @@ def _flat(polygon: Sequence[Point]) -> bool:
     far = max(polygon, key=lambda p: abs(p[0] - first[0]) + abs(p[1] - first[1]))
     dx, dy = far[0] - first[0], far[1] - first[1]
     return all(abs(dx * (y - first[1]) - dy * (x - first[0])) < 1e-9 for x, y in polygon)
+
+
+def _crossing(polygon: Sequence[Point]) -> tuple[Point, Point] | None:
+    """Where two sides begin that cut each other: then a part of the area is neither watched nor made black."""
+    sides = list(zip(polygon, (*polygon[1:], polygon[0]), strict=True))
+    for n, (a, b) in enumerate(sides):
+        for c, d in sides[n + 2 :]:
+            if _turn(a, b, c) * _turn(a, b, d) < 0 and _turn(c, d, a) * _turn(c, d, b) < 0:
+                return a, c
+    return None
+
+
+def _turn(a: Point, b: Point, c: Point) -> int:
+    """To which side of the way from `a` to `b` the point `c` lies: 1, -1, or 0 on it."""
+    cross = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+    return (cross > 0) - (cross < 0)
 
 
 def _schedule(name: str | None, there: Sequence[str], place: KeyPath) -> Iterator[Finding]:

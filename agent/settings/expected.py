@@ -62,7 +62,7 @@ def node_at(root: Node, raw: object, path: KeyPath) -> Node | None:
             below = fixed[part] if part < len(fixed) else node.get("items")
             value = value[part] if isinstance(value, list) and part < len(value) else None
         else:
-            below = node.get("properties", {}).get(part)
+            below = node.get("properties", {}).get(part) or node.get("additionalProperties") or None
             value = value.get(part) if isinstance(value, Mapping) else None
         if below is None:
             return None

@@ -52,3 +52,8 @@ class Gateway(Confined):
     @property
     def codes(self) -> Mapping[Level, str]:
         return {level: getattr(self, level) for level in Level}
+
+    @property
+    def path(self) -> str:
+        """Codes and id: the gateway's place in topics, and the common name of its certificate."""
+        return "/".join((*self.codes.values(), self.id))

@@ -3,7 +3,7 @@
 import json
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -23,7 +23,11 @@ Model = TypeVar("Model", bound=BaseModel)
 
 _CLIP = "file:"
 _MAX_BYTES = 1 << 20  # a compound with a thousand doors takes a third of this
+_FULL_WIDTH = frozenset("“”‘’＂＇，＝［］【】｛｝＃．。")
 _MAX_DEPTH = 32  # polygons of a camera's privacy zones are 6 deep
+_AS_SERVICE = Words(
+    "Run it as the service's user: sudo -u gatehouse gatehouse …", "请以服务用户运行：sudo -u gatehouse gatehouse …"
+)
 _TOO_DEEP = Problem(
     "file",
     Words("is nested too deeply.", "嵌套层数过多。"),
@@ -84,7 +88,9 @@ def _read(path: Path) -> str | Problem:
         return Problem(
             "file",
             Words(f"{path} cannot be read: {reason.en}.", f"无法读取 {path}：{reason.zh}。"),
-            Words("Name a TOML file that exists and that you may read.", "请指定一个存在且有权读取的 TOML 文件。"),
+            _AS_SERVICE
+            if isinstance(err, PermissionError)
+            else Words("Name a TOML file that exists.", "请指定一个存在的 TOML 文件。"),
         )
     if len(content) > _MAX_BYTES:
         return Problem(
@@ -117,6 +123,14 @@ def _bad_toml(text: str, message: str) -> Problem:
     place = re.search(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$", message)
     said = message[: place.start()] if place else message
     line = int(place[1]) if place and place[1] else text.count("\n") + 1 if place else None
+    if line and (wide := _full_width(text.splitlines()[max(0, line - 2) : line])):
+        return Problem(
+            "file",
+            Words(f"is not valid TOML: here or one line up stands {wide}, typed in Chinese.",
+                  f"不是有效的 TOML：这一行或上一行有全角符号 {wide}。"),
+            Words("Type it anew with the keyboard set to English.", "请切换到英文输入法（半角）重新输入该符号。"),
+            line,
+        )  # fmt: skip
     return Problem(
         "file",
         Words(f"is not valid TOML: {said}.", f"不是有效的 TOML：{said}。"),
@@ -126,6 +140,12 @@ def _bad_toml(text: str, message: str) -> Problem:
         ),
         line,
     )
+
+
+def _full_width(lines: Iterable[str]) -> str | None:
+    """The first of the signs that a Chinese keyboard gives in place of TOML's own, outside comments and texts."""
+    code = (re.sub(r'"[^"]*"|#.*', "", line) for line in lines)
+    return next((char for line in code for char in line if char in _FULL_WIDTH), None)
 
 
 def _oversized(raw: dict[str, object]) -> Problem | None:

@@ -52,7 +52,10 @@ def _summary(settings: Settings, lang: Lang) -> list[str]:
     joined = Words(", ", "，").to(lang).join(count.to(lang) for count in counts)
     brokers = ", ".join((settings.centre.broker, *settings.centre.fallback))
     centre = Words(f"Centre: {brokers}", f"综治中心：{brokers}")
-    return [f"  {name.zh} / {name.en} ({settings.gateway.id})", f"  {joined}", f"  {centre.to(lang)}"]
+    path = settings.gateway.path
+    place = Words(f"Path, and name in its certificate: {path}", f"网关路径，即证书 CN：{path}")
+    head = f"  {name.zh} / {name.en} ({settings.gateway.id})"
+    return [head, f"  {joined}", f"  {centre.to(lang)}", f"  {place.to(lang)}"]
 
 
 def _count(number: int, one: str, many: str, zh: str) -> Words:

@@ -89,8 +89,7 @@ def _centre(settings: Settings) -> Iterator[Finding]:
             Words("is not encrypted; allowed because it stays on this machine.", "未加密；因仅限本机而允许。"),
             Words("Use mqtts:// for any real centre.", "连接正式的综治中心请使用 mqtts://。"),
         )
-    gateway = settings.gateway
-    path = f"{gateway.city}/{gateway.county}/{gateway.street}/{gateway.community}/{gateway.id}"
+    path = settings.gateway.path
     if centre.cert_file is not None and len(path) > COMMON_NAME_CHARS:
         yield Finding(
             ("gateway", "id"),

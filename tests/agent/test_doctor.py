@@ -348,7 +348,8 @@ def test_key_of_another_user_is_refused(site: Site, tmp_path: Path, monkeypatch:
 
 def test_card_list_is_counted_and_its_absence_named(site: Site, tmp_path: Path) -> None:
     settings = site()
-    assert only(files.cards(settings), "card list").level is Level.BAD
+    missing = only(files.cards(settings), "card list")
+    assert (missing.level, missing.what.zh) == (Level.BAD, f"{tmp_path}/credentials.json：通行名单不存在")
     add_card(tmp_path / "credentials.json", Card(26, 4711), holder="3-502")
     found = only(files.cards(settings), "card list")
     assert (found.level, found.what.en.split()[0]) == (Level.OK, "1")
@@ -357,8 +358,9 @@ def test_card_list_is_counted_and_its_absence_named(site: Site, tmp_path: Path) 
 
 def test_model_is_proven_and_an_unknown_one_named(site: Site) -> None:
     assert only(files.model(site()), "detection model").level is Level.OK
-    wrong = site(model='[vision]\nmodel = "yolo"\n[access]')
-    assert only(files.model(wrong), "detection model").level is Level.BAD
+    wrong = site(model='[vision]\nmodel_card = "yolo.toml"\n[access]')
+    found = only(files.model(wrong), "detection model")
+    assert (found.level, found.what.zh[:6]) == (Level.BAD, "没有模型卡片")
 
 
 def test_pictures_want_the_model_for_faces_and_a_key_of_their_own(site: Site) -> None:

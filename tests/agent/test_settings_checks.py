@@ -165,6 +165,10 @@ MISTAKES = [
     ([(ZONE, [[0, 0], [5, 5], [9, 9]])], "zones.fire-lane.polygon", "encloses nothing"),
     ([(ZONE, [[0, 0], [5, 5], [0, 0], [5, 5]])], "zones.fire-lane.polygon", "encloses nothing"),
     ([(ZONE, [[3, 3], [3, 3], [3, 3]])], "zones.fire-lane.polygon", "encloses nothing"),
+    ([(ZONE, [[0, 0], [90, 90], [90, 0], [0, 90]])], "zones.fire-lane.polygon", "begin at [0, 0] and [90, 0] cut"),
+    ([("cameras.0.privacy.0", [[0, 0], [9, 9], [9, 0], [0, 9]])], "privacy[0]", "in order, once round"),
+    ([("vision.model", "yolo")], "vision.model", "one of: nanodet-416-fp16, nanodet-416-int8, ssd-"),
+    ([("devices.0.readers.0.texts.granted", "欢迎")], "reader-east.texts.granted", "1 to 32 ASCII characters"),
     ([("cameras.0.privacy.0", [[0, 0], [0, -1], [5, 5]])], "privacy[0]", "outside the picture"),
     ([("devices.1.units.0.points.2.address", 65535), ("devices.1.units.0.points.2.encoding", "f32")],
      "points.temperature.address", "beyond the last register"),
@@ -244,6 +248,8 @@ def test_all_mistakes_are_reported_in_one_pass() -> None:
         [("doors.0.rex", None)],
         [("cameras", []), ("doors.0.camera", None), ("doors.0.tailgating", None), ("sensors", [])],
         [(ZONE, [[0, 0], [640, 0], [640, 360], [0, 360]])],
+        [(ZONE, [[0, 0], [640, 0], [640, 360], [320, 90], [0, 360], [0, 0]])],
+        [("vision.model_card", "own.toml"), ("vision.model", None)],
     ],
 )
 def test_unusual_but_sound_settings_are_accepted(changes: list[tuple[str, Any]]) -> None:

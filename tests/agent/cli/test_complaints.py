@@ -9,6 +9,7 @@ import pytest
 
 from agent.cli import main
 from agent.cli.complaints import COMPLAINTS
+from agent.files import permissions
 from simulators.__main__ import main as simulators
 
 ROOT = Path(__file__).parents[3]
@@ -91,6 +92,10 @@ def test_what_is_wrong_and_its_cure_are_one_line_in_chinese(
     error = capsys.readouterr().err
     assert error.startswith(said)
     assert "→" in error.splitlines()[0]
+
+
+def test_the_cure_of_a_file_that_may_not_be_read_is_chinese_too() -> None:
+    assert COMPLAINTS.both(permissions(Path("/x"))).zh.startswith("请确认 /x 属于 gatehouse")
 
 
 def test_a_sentence_within_a_sentence_is_chinese_too() -> None:

@@ -137,5 +137,8 @@ def test_what_cannot_be_read_is_named_with_its_cure(
     (tmp_path / "journal.db").write_bytes(b"no database at all" * 1000)
     assert journal(do, tmp_path) == 1
     missing, damaged = capsys.readouterr().err.splitlines()
-    assert "nothing: No such file or directory → name the journal's file by --journal" in missing
+    assert (
+        "nothing: No such file or directory → the service makes it at its first start; name one elsewhere by --journal"
+        in missing
+    )
     assert "journal.db: file is not a database" in damaged
