@@ -144,7 +144,7 @@ class Narrator:
             self._pick(
                 Words("Staying up; Ctrl-C ends. Watch it with:", "保持运行,Ctrl-C 结束。可以这样观察:"),
             )
-            + f"\n  mosquitto_sub -p {compound.broker.port} -t 'gatehouse/1/up/#' -v"
+            + f"\n  mosquitto_sub -V 5 -p {compound.broker.port} -t 'gatehouse/1/up/#' -v"
             + f"\n  gatehouse status {compound.file}"
         )
 

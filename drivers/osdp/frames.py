@@ -24,7 +24,6 @@ from drivers.base import FrameError
 
 SOM = 0x53
 MARK = b"\xff"
-BROADCAST = 0x7F
 MAX_LENGTH = 1440
 """Longest frame the standard allows; anything longer is a false start."""
 

@@ -47,10 +47,6 @@ class Followed:
     things: tuple[Thing, ...] = ()
     next_key: int = 1
 
-    def seen_at(self, at_s: float) -> tuple[Thing, ...]:
-        """Those that the look of this time has seen."""
-        return tuple(thing for thing in self.things if thing.seen_s == at_s and not thing.missed)
-
     def unnumbered(self) -> "Followed":
         """The camera begins anew: its numbers mean other things from now on."""
         return replace(self, things=tuple(replace(thing, track=None) for thing in self.things))
