@@ -19,10 +19,11 @@ from agent.cli.complaints import COMPLAINTS
 from agent.contract.commands import Handled
 from agent.events import CATALOGUE, RESTORES, Lane
 from agent.settings import Protocol
+from agent.settings.surroundings import is_broker
 from agent.words import Lang, Words
 from drivers.base import Clock, ConfigError, GatehouseError, SystemClock
 from simulators.archive import Archive
-from simulators.centre import Centre, Received
+from simulators.centre import CONNECT_S, Centre, Received
 from simulators.children import ENDS_WITH_US
 from simulators.collector import add_broker_arguments
 from simulators.district import District, picture
@@ -45,14 +46,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(options: argparse.Namespace, _folder: Path) -> bool:
-    """Until Ctrl-C. Raises: ConfigError when the options do not fit each other."""
+    """Until Ctrl-C. Raises: ConfigError when the options do not fit each other, GatehouseError without a broker."""
+    if not is_broker(options.broker):
+        raise ConfigError(
+            f"{options.broker} is no broker's address", hint="write mqtt://host:port or mqtts://host:port"
+        )
     if options.collectors and (options.database is None or options.mqtt != "5"):
         raise ConfigError("--collectors share a database and an MQTT 5 subscription", hint="add --database FILE")
     if (options.key is None) != (options.keys is None) or (options.acknowledge and options.key is None):
         raise ConfigError("--acknowledge wants --key, and --key and --keys go together", hint="name both files")
     clock, console, district = SystemClock(), Console(highlight=False), District()
     async with AsyncExitStack() as stack:
-        archive = stack.enter_context(Archive(options.database)) if options.database else None
+        archive = stack.enter_context(_archive(options.database)) if options.database else None
         centre = Centre(
             options.broker,
             clock=clock,
@@ -73,7 +78,11 @@ async def run(options: argparse.Namespace, _folder: Path) -> bool:
             centre.tell(lambda news: console.print(f"  {COMPLAINTS.both(news).to(options.lang)}"))
         else:
             centre.on_remembered = centre.on_received = district.received
-        await stack.enter_async_context(centre)
+        try:
+            await stack.enter_async_context(centre)
+        except TimeoutError as err:
+            hint = "is the broker running, and is the port right?"
+            raise GatehouseError(f"{options.broker}: no answer within {CONNECT_S:g} s", hint=hint) from err
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(centre.ended(), name="centre")
@@ -90,6 +99,15 @@ async def run(options: argparse.Namespace, _folder: Path) -> bool:
         except* GatehouseError as errors:
             raise errors.exceptions[0] from errors
     return True
+
+
+def _archive(database: Path) -> Archive:
+    """Raises: ConfigError when it cannot be opened."""
+    try:
+        return Archive(database)
+    except sqlite3.Error as err:
+        hint = "name a database of gatehouse centre, or a new file in a folder that is there"
+        raise ConfigError(f"{database} cannot be opened: {err}", hint=hint) from err
 
 
 async def _alive(collector: Process, number: int) -> None:

@@ -102,6 +102,12 @@ _SENTENCES = {
     "is not signed with Ed25519": "不是 Ed25519 签名",
     "its signature is not that of its key": "签名与密钥不符",
     # command, and the answers of gateways
+    "{} cannot be opened: {}": "无法打开 {}：{}",
+    "name a database of gatehouse centre, or a new file in a folder that is there": (
+        "请指定 gatehouse centre 的数据库，或已有目录中的新文件"
+    ),
+    "{} is no broker's address": "{} 不是消息代理地址",
+    "write mqtt://host:port or mqtts://host:port": "请写成 mqtt://主机:端口 或 mqtts://主机:端口",
     "the gateway has no key to encrypt to": "网关没有用于加密的公钥",
     "commands.roots must name the root keys": "commands.roots 须填写根密钥",
     "see: gatehouse command {} --help": "用法见 gatehouse command {} --help",

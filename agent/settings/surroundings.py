@@ -102,6 +102,12 @@ def _broker(key: KeyPath, address: str) -> Iterator[Finding]:
         )
 
 
+def is_broker(address: str) -> bool:
+    """Whether this is the address of a broker, as far as its form goes."""
+    parts = _parts(address)
+    return parts.scheme in ("mqtt", "mqtts") and _address_fault(parts) is None
+
+
 def _address_fault(parts: SplitResult) -> Words | None:
     try:
         port = parts.port

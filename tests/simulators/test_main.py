@@ -1,4 +1,4 @@
-"""`gatehouse simulate` when the compound does not come up."""
+"""`gatehouse simulate` and `gatehouse centre` when what they need does not come up."""
 
 import argparse
 from pathlib import Path
@@ -7,6 +7,7 @@ import pytest
 
 from simulators import __main__ as program
 from simulators.agent_process import AgentProcess, AgentTrouble
+from simulators.centre import Centre
 
 
 async def test_an_agent_that_ends_at_once_says_why(tmp_path: Path) -> None:
@@ -31,3 +32,19 @@ def test_what_does_not_come_up_is_said_in_words_and_the_logs_are_kept(
     assert str(kept[0]) in said
     assert "Traceback" not in said
     kept[0].rmdir()
+
+
+def test_a_centre_without_its_broker_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def alone(_centre: Centre) -> Centre:
+        raise TimeoutError
+
+    monkeypatch.setattr(Centre, "__aenter__", alone)
+    assert program.main(["centre", "--broker", "mqtt://127.0.0.1:1", "--lang", "en"]) == 1
+    said, folder, *rest = capsys.readouterr().err.splitlines()
+    assert (said, rest) == (
+        "gatehouse: mqtt://127.0.0.1:1: no answer within 10 s → is the broker running, and is the port right?",
+        [],
+    )
+    Path(folder.rpartition(" ")[2]).rmdir()

@@ -77,6 +77,8 @@ def test_one_without_chinese_is_found() -> None:
         (("models", "fetch", "nothing", "--folder", "."), "gatehouse: 没有模型卡片 "),
         (("audit", "show", "--log", "."), "gatehouse: .：是目录，不是文件 → 请以 root 或 gatehouse 用户运行"),
         (("centre", "--broker", "mqtt://x", "--collectors", "1"), "gatehouse: --collectors 须共用"),
+        (("centre", "--broker", "nonsense"), "gatehouse: nonsense 不是消息代理地址"),
+        (("centre", "--broker", "mqtt://x", "--database", "nowhere/a.db"), "gatehouse: 无法打开 nowhere/a.db"),
     ],
 )
 def test_what_is_wrong_and_its_cure_are_one_line_in_chinese(
