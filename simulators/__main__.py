@@ -82,9 +82,9 @@ def command_line() -> argparse.ArgumentParser:
 
 
 def _count(text: str) -> int:
-    if not 1 <= (count := int(text)) <= places.MOST:
+    if not text.isdecimal() or not 1 <= int(text) <= places.MOST:
         raise argparse.ArgumentTypeError(f"1 to {places.MOST} gateways")
-    return count
+    return int(text)
 
 
 async def _fleet(options: argparse.Namespace, folder: Path) -> bool:

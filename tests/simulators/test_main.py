@@ -48,3 +48,10 @@ def test_a_centre_without_its_broker_says_so(
         [],
     )
     Path(folder.rpartition(" ")[2]).rmdir()
+
+
+@pytest.mark.parametrize("count", ["0", "-3", "many", "9999999"])
+def test_a_number_of_gateways_that_is_none_is_said_in_words(count: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        program.main(["fleet", f"--gateways={count}"])
+    assert "argument --gateways: 1 to 29970 gateways" in capsys.readouterr().err
