@@ -10,7 +10,9 @@ import pytest
 
 from agent.uplink.wire import Wire
 
-MEGABYTE = random.Random(4).randbytes(1 << 20)
+_SOURCE = random.Random(4)
+MEGABYTE = b"".join(b"\x30\xff\x7f" + _SOURCE.randbytes(0x3FFF) for _ in range(64))
+"""PUBLISH packets, each with a remaining length of 16,383."""
 
 
 @dataclass(frozen=True)
