@@ -7,7 +7,6 @@ from agent.settings.cameras import Camera, Line, Point, Zone, ZoneKind
 from agent.settings.models import Door, Sensor, SensorKind, Settings
 from agent.settings.problems import Finding, KeyPath
 from agent.words import Words
-from models.card import FACES, names
 
 _CLEAR_PX = 4.0
 """The point that says where inside is must be this far from the line."""
@@ -36,6 +35,8 @@ def problems(settings: Settings) -> Iterator[Finding]:
 
 
 def _model(settings: Settings) -> Iterator[Finding]:
+    from models.card import FACES, names  # by name alone, with nothing that could read a picture
+
     detectors = [name for name in names() if name != FACES]
     if settings.vision.model_card is None and settings.vision.model not in detectors:
         yield Finding(
