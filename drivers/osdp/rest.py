@@ -5,6 +5,7 @@ Almost every poll of a compound's life is one of these, so what they cost is wha
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 from drivers.base import Alarm, Clock, LinkError
 from drivers.osdp.bus import Bus
@@ -42,24 +43,29 @@ class Rest:
 
     def _cycle(self) -> None:
         self.begun_s, self.due = self._clock.mono_s(), list(self._links)
-        if self.begun_s < self._until_s:
-            self._next()
-        else:
-            self._news.set()
-
-    def _next(self) -> None:
-        if not self.due:
-            self._alarm = self._clock.alarm(self.begun_s + self._interval_s, self._cycle)
-            return
-        try:
-            look_s = self._bus.poll(self.due.pop(0))
-        except LinkError:
-            self._news.set()  # and whoever uses the bus next hears it
-        else:
-            self._alarm = self._clock.alarm(look_s, self._look)
+        self._go_on(self.begun_s < self._until_s)
 
     def _look(self) -> None:
-        if self._bus.acknowledged():
-            self._next()
+        acknowledged = False
+        try:
+            acknowledged = self._bus.acknowledged()
+        finally:
+            self._go_on(acknowledged)
+
+    def _go_on(self, at_rest: bool) -> None:
+        """Set the next alarm; without one, be it for a bug, the task is woken, or nobody would poll this bus again."""
+        self._alarm = None
+        try:
+            if at_rest:
+                with suppress(LinkError):  # whoever uses the bus next hears it
+                    self._next()
+        finally:
+            if self._alarm is None:
+                self._news.set()
+
+    def _next(self) -> None:
+        """Raises: LinkError."""
+        if self.due:
+            self._alarm = self._clock.alarm(self._bus.poll(self.due.pop(0)), self._look)
         else:
-            self._news.set()
+            self._alarm = self._clock.alarm(self.begun_s + self._interval_s, self._cycle)

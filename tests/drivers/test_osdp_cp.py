@@ -620,6 +620,21 @@ async def test_a_port_that_is_lost_while_nothing_happens_is_noticed_at_the_next_
         assert faults == {BUS, "reader-0", "reader-1"}
 
 
+async def test_a_poll_that_fails_for_a_bug_stops_nobody_from_being_polled(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> bool:
+        raise RuntimeError("a bug")
+
+    async with table({0, 1}) as (clock, line, _):
+        await clock.advance(1)
+        with monkeypatch.context() as patched:
+            patched.setattr(line, "take_if", fails)
+            with pytest.raises(RuntimeError):
+                await clock.advance(0.1)
+        line.asked.clear()
+        await clock.advance(1)
+        assert len([address for _, address in line.asked if address == 1]) == pytest.approx(20, abs=2)
+
+
 async def test_a_reply_that_takes_longer_than_a_time_out_to_arrive_is_read_whole() -> None:
     clock, reports = ManualClock(), list[Report]()
     line = SlowLine(clock, {0})
