@@ -19,11 +19,17 @@ def overlap(one: Boxes, other: Boxes) -> npt.NDArray[np.float32]:
 
 
 def shared(one: Boxes, other: Boxes) -> npt.NDArray[np.float32]:
-    """(n, m) areas of the intersections; all x and then all y, as an axis of two numbers is slow to walk along."""
-    sides = np.minimum(one.T[2:, :, np.newaxis], other.T[2:, np.newaxis])
-    sides -= np.maximum(one.T[:2, :, np.newaxis], other.T[:2, np.newaxis])
+    """(n, m) areas of the intersections."""
+    (low, high), (other_low, other_high) = corners(one), corners(other)
+    sides = np.minimum(high[:, :, np.newaxis], other_high[:, np.newaxis])
+    sides -= np.maximum(low[:, :, np.newaxis], other_low[:, np.newaxis])
     np.maximum(sides, 0, out=sides)
     return np.asarray(sides[0] * sides[1], np.float32)
+
+
+def corners(boxes: Boxes) -> npt.NDArray[np.float32]:
+    """(2, 2, n): upper left, lower right; all x and then all y, as an axis of two numbers is slow to walk along."""
+    return np.ascontiguousarray(boxes.T).reshape(2, 2, -1)
 
 
 def suppress(boxes: Boxes, scores: Scores, classes: npt.NDArray[np.intp], iou: float) -> list[int]:
