@@ -18,6 +18,7 @@ from models.card import FOLDER, Card, NanoDet, read_model
 from models.decoders import decoder_of
 from models.decoders.found import Shape
 from models.runtime import Network, cut_to
+from models.winograd import fewer_multiplications
 
 __all__ = ["Boxes", "Detection", "Detector", "Picture", "input_shape", "letterbox", "overlap"]
 
@@ -59,6 +60,7 @@ class Detector:
         if isinstance(spec, NanoDet):
             self.height, self.width = input_shape(min(side or size, size), pictures)
             model = cut_to(model, size, spec.strides, self.height, self.width)
+            model = fewer_multiplications(model, size, self.height, self.width)
         self._network = Network(model, height=self.height, width=self.width, runtime=runtime, threads=threads)
         self.runtime = self._network.runtime
         self._rgb = card.input.order == "RGB"
