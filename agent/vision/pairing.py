@@ -29,6 +29,8 @@ _COLOUR = 1 / 60
 """Weight of one level of mean difference in colour."""
 _IN_PLACE = 0.6
 """Overlap from which two are a pair whatever their colours, where neither has a better one: a sign hides who passes."""
+_SCORE = 0.2
+"""Weight of a score: of two detections on one person the surer is the better one."""
 _WEIGHTS = np.full(COLOURS, _COLOUR / COLOURS, np.float32)
 _LITTLE = np.float32(1e-6)
 """Added to sizes that are divided by."""
@@ -49,7 +51,9 @@ def colours_of(picture: Picture, seen: Sequence[Detection]) -> Colours:
     return np.array(found, np.float32).reshape(-1, COLOURS)
 
 
-def likeness(expected: Boxes, kept: Colours, boxes: Boxes, colours: Colours, gone_s: Sequence[float]) -> Floats:
+def likeness(
+    expected: Boxes, kept: Colours, boxes: Boxes, colours: Colours, scores: Sequence[float], gone_s: Sequence[float]
+) -> Floats:
     """(n, m) of n things, where they are expected after they were not seen for `gone_s`, with m detections."""
     (low, high), (to_low, to_high) = corners(expected), corners(boxes)
     sizes, to_sizes = high - low + _LITTLE, to_high - to_low
@@ -67,6 +71,7 @@ def likeness(expected: Boxes, kept: Colours, boxes: Boxes, colours: Colours, gon
     alike -= (_WEIGHTS @ differ.reshape(COLOURS, -1)).reshape(alike.shape)
     alike[(alike < 0) & (overlap >= _IN_PLACE)] = 0
     alike[far] = UNLIKE
+    alike += np.where(alike >= 0, _SCORE * np.array(scores, np.float32), 0)
     return alike
 
 

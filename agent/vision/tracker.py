@@ -17,13 +17,17 @@ from agent.observations import Box, Track
 from agent.vision.pairing import UNLIKE, Colours, Floats, likeness, pairs
 from agent.vision.patches import Luma
 from agent.vision.thing import Sides, Sight, Thing
-from models.boxes import corners, shared
+from models.boxes import corners, overlap, shared
 from models.detector import Boxes, Detection
 
 _MOVING_SHARE: Final = 0.3
 """Share of a box that motion must cover for a birth, or for a low score to count."""
 _WITHIN = 0.6
 """A thing that lies so far within another that is followed is a part of it."""
+_MISSED = 3
+"""Looks without a hit for which a track is still worth a closer look."""
+_ON = 0.4
+"""Overlap from which something may well be what is followed there."""
 _CROWDED = 0.15
 """A thing learns no colours where others cover so much of it."""
 
@@ -57,6 +61,12 @@ class Tracker:
     def places(self, mono_s: float) -> Boxes:
         """(n, 4) where everything that is followed, confirmed or not, should be."""
         return _boxes([thing.expected(mono_s) for thing in self._things])
+
+    def missing(self, boxes: Boxes, mono_s: float) -> Boxes:
+        """(n, 4) where confirmed tracks should be that were seen lately and that none of `boxes` lies on."""
+        followed = [thing for thing in self._things if thing.confirmed and thing.misses < _MISSED]
+        places = _boxes([thing.expected(mono_s) for thing in followed])
+        return np.asarray(places[overlap(places, boxes).max(axis=1, initial=0) < _ON], np.float32)
 
     def predict(self, mono_s: float) -> tuple[Track, ...]:
         """Where the tracks that are shown should be by now."""
@@ -114,7 +124,8 @@ class Tracker:
         kept = np.array([thing.colours for thing in things], np.float32)
         colours = np.array([sight.colours for sight in sights], np.float32)
         gone_s = [mono_s - thing.seen_s for thing in things]
-        alike = likeness(self.places(mono_s), kept, boxes, colours, gone_s)
+        scores = [sight.found.score for sight in sights]
+        alike = likeness(self.places(mono_s), kept, boxes, colours, scores, gone_s)
         labels, to_labels = [thing.label for thing in things], [sight.found.label for sight in sights]
         if len({*labels, *to_labels}) > 1:
             alike[np.array(labels)[:, np.newaxis] != np.array(to_labels)] = UNLIKE

@@ -1,8 +1,8 @@
 """One camera's way from picture to observation: masks, motion gate, when to look, tracker.
 
-A look is one run of the detector. While something moves, a camera looks as often as its profile says; a new track is
-looked at again at once until it is confirmed or given up, and so is, once, what begins to move where nothing is
-followed; a track that was missed while nothing moved, every RECHECK_S.
+A look is one run of the detector, or two where somebody is missed in the first. While something moves, a camera looks
+as often as its profile says; a new track is looked at again at once until it is confirmed or given up, and so is, once,
+what begins to move where nothing is followed; a track that was missed while nothing moved, every RECHECK_S.
 
 A picture in which nothing has moved since the last look needs none: what that look said still holds, and is said again
 every RECHECK_S with `looked` set, so that standing still and having left are both proven for nothing. Between looks in
@@ -12,6 +12,7 @@ a moving picture tracks are predicted and said with `looked` unset: there, who i
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import compress
 from typing import Final
 
 import numpy as np
@@ -22,12 +23,13 @@ from agent.vision.newcomers import Newcomers
 from agent.vision.pairing import colours_of
 from agent.vision.private import PrivateAreas
 from agent.vision.profile import Profile
-from agent.vision.region import Region, around
+from agent.vision.region import Region, around, closer
 from agent.vision.tamper import Tamper
 from agent.vision.tracker import Tracker
 from agent.vision.wire import WatchedCamera
 from drivers.base import DeviceId
 from drivers.camera import Frame
+from models.boxes import overlap
 from models.detector import Boxes, Detection, Picture
 
 RECHECK_S: Final = 1.5
@@ -43,6 +45,8 @@ _RECENT_S = 1.0
 """A birth needs motion no older than this."""
 _WHOLE_S = 1.0
 """The whole picture is looked at no less often than this while looks go on."""
+_HIM, _SAME = 0.3, 0.5
+"""What a closer look shows is him who is missed if it lies so far on his place, and nobody new if on what was seen."""
 _CONTINUE = 0.66
 """A track goes on at this share of the score that a birth needs."""
 
@@ -50,7 +54,7 @@ Detect = Callable[[Picture, float], Sequence[Detection]]
 
 
 class CameraWatch:
-    """`moving` counts frames with motion, `looks` the runs of the detector.
+    """`moving` counts frames with motion, `looks` those that were looked at, `runs` the runs of the detector for them.
 
     `due_s` is when the next look is due in a moving picture; `pace` stretches the time between looks.
     """
@@ -78,12 +82,14 @@ class CameraWatch:
         self._seen_s = float("-inf")
         self._whole_s = float("-inf")
         self._looked_s = float("-inf")
+        self._closer_s = float("-inf")
         self._proven_s = float("-inf")
         self._shown: tuple[Track, ...] = ()
         self._looked_at: Luma = self._gate.luma
         self.pace = 1.0
         self.moving = 0
         self.looks = 0
+        self.runs = 0
 
     @property
     def luma(self) -> Luma:
@@ -141,10 +147,7 @@ class CameraWatch:
         areas = [areas for _, areas in self._recent]
         motion = np.concatenate(areas) if areas else STILL.areas
         part = self._part(frame, motion)
-        if part is None:
-            seen = detect(frame.picture, self._look_score)
-        else:
-            seen = _within(frame.picture, part, self._look_score, detect)
+        seen = self._whole(frame, detect) if part is None else self._within(frame, part, detect)
         colours = colours_of(frame.picture, seen)
         self._shown = self._tracker.update(seen, colours, motion, frame.mono_s, self._gate.half, whole=part is None)
         if self._shown:
@@ -163,11 +166,34 @@ class CameraWatch:
             return None
         return part
 
+    def _whole(self, frame: Frame, detect: Detect) -> Sequence[Detection]:
+        """What is in the picture; who is missed in it is looked for once more, where he should be, larger."""
+        seen = detect(frame.picture, self._look_score)
+        self.runs += 1
+        every_s = self._profile.closer_s
+        if every_s is None or frame.mono_s - self._closer_s < every_s / self.pace:
+            return seen
+        boxes = _boxes(seen)
+        missing = self._tracker.missing(boxes, frame.mono_s)
+        if not len(missing):
+            return seen
+        self._closer_s = frame.mono_s
+        height, width = frame.picture.shape[:2]
+        found = self._within(frame, closer(missing, width, height), detect)
+        places = _boxes(found)
+        new = overlap(places, boxes).max(axis=1, initial=0) < _SAME
+        new &= overlap(places, missing).max(axis=1, initial=0) >= _HIM
+        return [*seen, *compress(found, new)]
 
-def _within(picture: Picture, part: Region, least: float, detect: Detect) -> Sequence[Detection]:
-    """What the detector sees in a part of the picture, in pixels of the whole."""
-    left, top, right, bottom = part
-    return [
-        replace(found, box=(found.box[0] + left, found.box[1] + top, found.box[2] + left, found.box[3] + top))
-        for found in detect(picture[top:bottom, left:right], least)
-    ]
+    def _within(self, frame: Frame, part: Region, detect: Detect) -> Sequence[Detection]:
+        """What the detector sees in a part of the picture, in pixels of the whole."""
+        left, top, right, bottom = part
+        self.runs += 1
+        return [
+            replace(found, box=(found.box[0] + left, found.box[1] + top, found.box[2] + left, found.box[3] + top))
+            for found in detect(frame.picture[top:bottom, left:right], self._look_score)
+        ]
+
+
+def _boxes(seen: Sequence[Detection]) -> Boxes:
+    return np.array([found.box for found in seen], np.float32).reshape(-1, 4)

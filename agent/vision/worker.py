@@ -189,7 +189,7 @@ class Worker:
             frames=sum(camera.capture.frames for camera in self._cameras),
             dropped=sum(camera.capture.dropped for camera in self._cameras),
             moving=sum(camera.watch.moving for camera in self._cameras),
-            inferences=sum(camera.watch.looks for camera in self._cameras),
+            inferences=sum(camera.watch.runs for camera in self._cameras),
             cpu_s=round(time.process_time(), 3),
             motion_cpu_s=round(self._motion_cpu_s, 3),
             inference_cpu_s=round(self._inference_cpu_s, 3),

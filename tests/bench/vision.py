@@ -31,8 +31,8 @@ from tests.bench.table import Row, quantile
 
 _MODEL = "nanodet-416-fp16"
 _MIN_SCORE = 0.4
-_AIMS = {"economical": (17.0, 0.6, 0.91, 0.87), "thorough": (32.0, 1.0, 0.93, 0.91)}
-"""Milliseconds and inferences a frame, precision, recall."""
+_AIMS = {"economical": (17.0, 0.6, 0.91, 0.87), "thorough": (32.0, None, 0.93, 0.91)}
+"""Milliseconds a frame, and inferences where they are bounded; precision, recall."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def play(pictures: Sequence[Picture], profile: str, detector: Detector) -> Run:
         # Nothing new is said of a picture that stands still: what was shown stays.
         shown.append(seen.tracks if seen is not None else shown[-1] if shown and watch.looks else ())
     spent_ms = (time.thread_time() - begun) * 1000
-    return Run(shown, spent_ms / len(pictures), watch.looks / len(pictures))
+    return Run(shown, spent_ms / len(pictures), watch.runs / len(pictures))
 
 
 def _whole(scene: Scene, profile: str, detector: Detector) -> list[Row]:
@@ -88,7 +88,8 @@ def _whole(scene: Scene, profile: str, detector: Detector) -> list[Row]:
         Row(
             f"vision, {profile}: CPU a frame at {own.inferences:.2f} inferences",
             f"{own.ms:.1f} ms, {own.ms / bare:.2f} bare inferences", f"bare inference {bare:.1f} ms",
-            f"≤ {limit_ms:g} ms, ≤ {looks:g}", own.ms <= limit_ms and own.inferences <= looks,
+            f"≤ {limit_ms:g} ms" + (f", ≤ {looks:g}" if looks else ""),
+            own.ms <= limit_ms and (not looks or own.inferences <= looks),
         ),
         Row(
             f"vision, {profile}: precision and recall of people",

@@ -157,6 +157,13 @@ def test_a_vehicle_does_not_become_a_person() -> None:
     assert {track.id for tracks in shown for track in tracks} == {2}
 
 
+def test_of_two_detections_on_one_person_the_surer_is_the_track() -> None:
+    looks = Looks()
+    looks.walk(range(100, 200, 20))
+    (track,) = looks.look(person(201, score=0.8), person(200, score=0.3))
+    assert track.score == 0.8
+
+
 def test_who_walks_faster_is_expected_further_on_though_patches_found_him_between_looks() -> None:
     street = np.random.default_rng(1).integers(0, 60, (136, 320), np.uint8)
     coat = np.random.default_rng(2).integers(120, 255, (40, 15), np.uint8)

@@ -3,7 +3,9 @@
 import itertools
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
+import pytest
 
 from agent.observations import Observation
 from agent.vision.profile import PROFILES
@@ -14,36 +16,41 @@ from drivers.camera import Picture as PictureSize
 from models.detector import Detection, Picture
 
 FRAME_S = 0.2
-NOTHING: Sequence[Detection] = ()
 HALF = ((0.0, 0.0), (320.0, 0.0), (320.0, 272.0), (0.0, 272.0))
 
 
 class Street:
-    """A grey picture with a bright person at `at`, seen by a detector that never errs."""
+    """A grey picture with a bright person at `at` and maybe a companion, seen by a detector that errs when told to."""
 
-    def __init__(self, *, privacy: tuple[tuple[tuple[float, float], ...], ...] = ()) -> None:
+    def __init__(
+        self, profile: str = "economical", *, privacy: tuple[tuple[tuple[float, float], ...], ...] = ()
+    ) -> None:
         source = CameraSource(id="cam", source="file:x", picture=PictureSize(width=640, height=272))
         camera = WatchedCamera(source=source, privacy=privacy)
-        self.watch = CameraWatch(camera, PROFILES["economical"], min_score=0.4, confident=0.6)
+        self.watch = CameraWatch(camera, PROFILES[profile], min_score=0.4, confident=0.6)
         self.at: float | None = None
+        self.companion: float | None = None
+        self.overlooked = False
+        """Whether the person at `at` is found only in a part of the picture, where he is larger."""
         self.looked_at: list[Picture] = []
         self.now_s = 100.0
         self.detector_score = 0.8
 
     def detect(self, picture: Picture, min_score: float) -> Sequence[Detection]:
         self.looked_at.append(picture)
-        rows, columns = np.nonzero(picture[:, :, 0] == 230)
-        if not len(rows):
-            return NOTHING
-        box = (float(columns.min()), float(rows.min()), float(columns.max()) + 1, float(rows.max()) + 1)
-        return [Detection("person", self.detector_score, box)]
+        people = cv2.connectedComponentsWithStats((picture[:, :, 0] == 230).astype(np.uint8))[2][1:].tolist()
+        boxes = [(left, top, left + across, top + down) for left, top, across, down, _ in sorted(people)]
+        if self.overlooked and picture.shape[1] == 640:
+            boxes = boxes[1:]
+        return [Detection("person", self.detector_score, box) for box in boxes]
 
     def frame(self) -> Observation | None:
         """What is said of the next frame."""
         self.now_s += FRAME_S
         picture = np.full((272, 640, 3), 90, np.uint8)
-        if self.at is not None:
-            picture[100:180, int(self.at) : int(self.at) + 30] = 230
+        for left in (self.at, self.companion):
+            if left is not None:
+                picture[100:180, int(left) : int(left) + 30] = 230
         frame = Frame(picture, self.now_s)
         seen = self.watch.look(frame, self.detect) if self.watch.consider(frame) else self.watch.follow(frame)
         assert seen is None or seen.mono_s == self.now_s
@@ -132,6 +139,22 @@ def test_half_the_pace_is_half_the_looks() -> None:
         street.walk(range(20, 600, 5))
         looks.append(street.watch.looks)
     assert 0.4 * looks[0] < looks[1] < 0.65 * looks[0]
+
+
+@pytest.mark.parametrize(("profile", "closer"), [("thorough", 2), ("economical", 0)])
+def test_who_is_missed_is_looked_for_closer_at_most_twice_a_second_where_the_profile_says_so(
+    profile: str, closer: int
+) -> None:
+    street = Street(profile)
+    said: list[Observation | None] = []
+    for number in range(16):
+        street.overlooked = number >= 10
+        street.companion = 590 - 8 * number
+        said += street.walk(range(20 + 8 * number, 21 + 8 * number))
+    assert street.watch.runs - street.watch.looks == closer
+    if closer:
+        shown = [[track.id for track in seen.tracks if track.box.left < 320] for seen in said[9:] if seen is not None]
+        assert [shown[number] for number in (0, 1, 4)] == [[1], [1], [1]], "before, and where he was looked for"
 
 
 def test_privacy_is_black_before_the_detector_looks_and_hides_motion() -> None:
