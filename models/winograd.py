@@ -1,9 +1,10 @@
 """The same network with fewer multiplications: its 3x3 convolutions by Winograd's F(4, 3) along each row.
 
 Four neighbours of a row share the six columns they are made from. The columns are combined first, each combination goes
-through a convolution of its own that is one column wide, and their sums and differences are the four results: 18
-multiplications instead of 36. (S. Winograd, Arithmetic Complexity of Computations, 1980; A. Lavin and S. Gray, Fast
-Algorithms for Convolutional Neural Networks, 2016, whose matrices these are.)
+through a convolution of its own that is one column wide, and sums and differences of these six parts are the four
+results: 18 multiplications instead of 36. F(2, 3) makes two of four parts, with 12 instead of 18. (S. Winograd,
+Arithmetic Complexity of Computations, 1980; A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks,
+2016, whose matrices these are.)
 
 The runtime does not do so itself, so the operations are exchanged in the file's graph before it is loaded.
 """
@@ -13,27 +14,46 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from models.graph import Graph, NotAGraph, Tensor
 
-_TILE: Final = 4
-"""Results at a time."""
-_COLUMNS: Final = np.array(
-    [
-        [4, 0, -5, 0, 1, 0],
-        [0, -4, -4, 1, 1, 0],
-        [0, 4, -4, -1, 1, 0],
-        [0, -2, -1, 2, 1, 0],
-        [0, 2, -1, -2, 1, 0],
-        [0, 4, 0, -5, 0, 1],
-    ],
-    np.float32,
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """So many results at a time, of two columns more; `_results` makes them of the parts."""
+
+    results: int
+    columns: npt.NDArray[np.float32]
+    """For each part, how the columns of the input are combined."""
+    weights: npt.NDArray[np.float32]
+    """And how the three columns of weights are."""
+
+
+_FOUR: Final = _Form(
+    4,
+    np.array(
+        [
+            [4, 0, -5, 0, 1, 0],
+            [0, -4, -4, 1, 1, 0],
+            [0, 4, -4, -1, 1, 0],
+            [0, -2, -1, 2, 1, 0],
+            [0, 2, -1, -2, 1, 0],
+            [0, 4, 0, -5, 0, 1],
+        ],
+        np.float32,
+    ),
+    np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]], np.float32) / 24,
 )
-"""How six columns of the input are combined."""
-_WEIGHTS: Final = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]], np.float32) / 24
-"""How three columns of weights are."""
+_TWO: Final = _Form(
+    2,
+    np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]], np.float32),
+    np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]], np.float32) / 2,
+)
+_FEW_COLUMNS: Final = 16
+"""Of a map that takes _TWO: there the weights are most of the memory, and grow by a third instead of doubling."""
 _BIASED: Final = 1
-"""The combination that is in each of the four results once, and so may bring the bias."""
+"""The part that is in each of the results once, and so may bring the bias."""
 _LEAST_CHANNELS: Final = 16.0
 """Half the harmonic mean of channels in and out: the combining costs by their sum, and saves by their product."""
 _EDGE: Final = [[0, 0], [1, 1], [1, 1], [0, 0]]
@@ -99,20 +119,22 @@ def _convolution(graph: Graph, operation: Any) -> _Convolution | None:
 
 def _exchange(graph: Graph, found: _Convolution) -> None:
     """Append what has the same result."""
+    form = _TWO if found.columns < _FEW_COLUMNS else _FOUR
     weights = np.asarray(graph.values(found.weights), np.float32)
     outputs, _, _, inputs = weights.shape
-    tiles = -(-found.columns // _TILE)
+    tiles = -(-found.columns // form.results)
     edge = np.array(_EDGE, np.int32)
-    edge[2, 1] += tiles * _TILE - found.columns
-    padded = graph.add("PAD", [found.source, graph.constant(edge)], (1, found.rows + 2, tiles * _TILE + 2, inputs))
+    edge[2, 1] += tiles * form.results - found.columns
+    wide = (1, found.rows + 2, tiles * form.results + 2, inputs)
+    padded = graph.add("PAD", [found.source, graph.constant(edge)], wide)
     unbiased_in, unbiased_out = (graph.constant(np.zeros(channels, np.float32)) for channels in (inputs, outputs))
     steps = {"padding": graph.schema.Padding.VALID, "strideH": 1}
     parts = []
-    for place, (columns, narrowing) in enumerate(zip(_COLUMNS, _WEIGHTS, strict=True)):
+    for place, (columns, narrowing) in enumerate(zip(form.columns, form.weights, strict=True)):
         combining = graph.constant(np.repeat(columns[np.newaxis, np.newaxis, :, np.newaxis], inputs, axis=3))
         shape = (1, found.rows + 2, tiles, inputs)
         given = [padded, combining, unbiased_in]
-        combined = graph.add("DEPTHWISE_CONV_2D", given, shape, strideW=_TILE, depthMultiplier=1, **steps)
+        combined = graph.add("DEPTHWISE_CONV_2D", given, shape, strideW=form.results, depthMultiplier=1, **steps)
         narrow = np.einsum("x,oyxi->oyi", narrowing, weights)[:, :, np.newaxis]
         half = graph.constant(narrow.astype(np.float16))  # as the file has them: in float32 they took twice the memory
         bias = found.bias if place == _BIASED else unbiased_out
@@ -122,7 +144,9 @@ def _exchange(graph: Graph, found: _Convolution) -> None:
 
 
 def _results(graph: Graph, parts: Sequence[Tensor]) -> list[Tensor]:
-    """Of the parts a to f: a + b + c + d + e, b - c + 2 (d - e), b + c + 4 (d + e), b - c + 8 (d - e) + f."""
+    """Of the parts of _FOUR: a + b + c + d + e, b - c + 2 (d - e), b + c + 4 (d + e), b - c + 8 (d - e) + f.
+    Of those of _TWO: a + b + c, b - c - d.
+    """
     shape = graph.shape(parts[0])
 
     def plus(one: Tensor, other: Tensor) -> Tensor:
@@ -134,22 +158,25 @@ def _results(graph: Graph, parts: Sequence[Tensor]) -> list[Tensor]:
     def times(factor: float, one: Tensor) -> Tensor:
         return graph.add("MUL", [one, graph.constant(np.array(factor, np.float32))], shape)
 
-    a, b, c, d, e, f = parts
-    ones, odd_ones, twos, odd_twos = plus(b, c), minus(b, c), plus(d, e), times(2, minus(d, e))
+    a, b, c, d, *more = parts
+    ones, odd_ones = plus(b, c), minus(b, c)
+    if not more:
+        return [plus(a, ones), minus(odd_ones, d)]
+    e, f = more
+    twos, odd_twos = plus(d, e), times(2, minus(d, e))
     last = plus(odd_ones, plus(times(4, odd_twos), f))
     return [plus(a, plus(ones, twos)), plus(odd_ones, odd_twos), plus(ones, times(4, twos)), last]
 
 
 def _join(graph: Graph, found: _Convolution, results: Sequence[Tensor]) -> None:
-    """The four results of each tile, side by side, in the row they belong to; what is beyond its end is cut off."""
+    """The results of each tile, side by side, in the row they belong to; what is beyond its end is cut off."""
     _, rows, tiles, channels = graph.shape(results[0])
-    joined = graph.add("CONCATENATION", results, (1, rows, tiles, _TILE * channels), axis=3)
-    row = (1, rows, tiles * _TILE, channels)
-    whole = tiles * _TILE == found.columns
-    shape = graph.constant(np.array(row, np.int32))
-    joined = graph.add(
-        "RESHAPE", [joined, shape], row, found.result if whole else None, newShape=np.array(row, np.int32)
-    )
+    joined = graph.add("CONCATENATION", results, (1, rows, tiles, len(results) * channels), axis=3)
+    columns = tiles * len(results)
+    whole = columns == found.columns
+    row = np.array((1, rows, columns, channels), np.int32)
+    into = found.result if whole else None
+    joined = graph.add("RESHAPE", [joined, graph.constant(row)], row.tolist(), into, newShape=row)
     if not whole:
         kept = (1, rows, found.columns, channels)
         begin, end, step = (graph.constant(np.array(each, np.int32)) for each in ([0] * 4, kept, [1] * 4))
