@@ -27,8 +27,9 @@ from typing import Any, Final, TypeAlias
 from agent.blocking import in_thread
 from agent.contract import rfc3339
 from agent.events import Event, JsonValue, Kind
-from agent.files import own_as_folder, sync_folder, write_all
+from agent.files import sync_folder, write_all
 from drivers.base import Clock, GatehouseError
+from drivers.ownership import make_folder, own_as_folder
 
 AUDIT_FILE: Final = "audit.log"
 """In the storage folder."""
@@ -153,7 +154,7 @@ class AuditLog:
     @contextmanager
     def _locked(self) -> Iterator[int]:
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path.parent)
             new = not self.path.exists()
             file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             try:

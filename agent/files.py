@@ -12,13 +12,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from drivers.base import ConfigError
+from drivers.ownership import make_folder, own_as_folder
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Waits for whoever holds it. Raises: ConfigError when the folder cannot be used."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as err:
         raise _cannot_write(folder, folder, err) from err
@@ -54,13 +55,6 @@ def write_all(descriptor: int, content: bytes) -> None:
     left = memoryview(content)
     while left:
         left = left[os.write(descriptor, left) :]
-
-
-def own_as_folder(descriptor: int, folder: Path) -> None:
-    """What root writes for the agent, the agent must be able to read."""
-    if os.geteuid() == 0:
-        status = folder.stat()
-        os.fchown(descriptor, status.st_uid, status.st_gid)
 
 
 def sync_folder(path: Path) -> None:

@@ -1,5 +1,6 @@
-"""One agent a gateway: a lock in the run folder for as long as the process lives.
+"""One agent a gateway, as the user whose the records are.
 
+A lock in the run folder holds for as long as the process lives.
 A second one would take the socket of `gatehouse status` away from the first, and the broker would end the first's link,
 since both have one client id. The kernel gives the lock back however its owner ends; the file stays.
 """
@@ -7,13 +8,14 @@ since both have one client id. The kernel gives the lock back however its owner 
 import fcntl
 import logging
 import os
+import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from agent.files import own_as_folder
-from drivers.base import GatehouseError
+from drivers.base import ConfigError, GatehouseError
 from drivers.locks import lock_holder
+from drivers.ownership import own_as_folder
 
 _log = logging.getLogger(__name__)
 FILE = "agent.lock"
@@ -24,6 +26,20 @@ class AlreadyRunningError(GatehouseError):
 
     No ConfigError, after which the service would stay down.
     """
+
+
+def demand_owner(folder: Path, command: str) -> None:
+    """Nothing is written yet: root's files in another's folder are files that its owner cannot open.
+
+    `command` is what is to be run as that owner. Raises: ConfigError.
+    """
+    standing = next(path for path in (folder, *folder.parents) if path.exists())
+    number = standing.stat().st_uid
+    if os.geteuid() != 0 or number == 0:
+        return
+    name = next((user.pw_name for user in pwd.getpwall() if user.pw_uid == number), f"'#{number}'")
+    reason = f"this is root, and {standing} belongs to {name}, who cannot open what root writes there"
+    raise ConfigError(reason, hint=f"run it as that user: sudo -u {name} {command}")
 
 
 @contextmanager

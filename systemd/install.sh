@@ -77,6 +77,8 @@ make_user() {
       --shell /usr/sbin/nologin --comment "Gatehouse agent" gatehouse
     say "user gatehouse created"
   fi
+  # As the unit says; so that commands run as this user by hand open what the service opens.
+  usermod --append --groups dialout,gpio,video gatehouse
 }
 
 install_program() {

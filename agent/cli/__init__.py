@@ -117,11 +117,13 @@ def _check(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from agent.configuration import Configuration
-    from agent.instance import sole_agent
+    from agent.instance import demand_owner, sole_agent
     from agent.settings import load
 
     logging.basicConfig(level=options.log_level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    with sole_agent(load(options.file).run.folder):
+    settings = load(options.file)
+    demand_owner(settings.storage.folder, f"gatehouse run {options.file}")
+    with sole_agent(settings.run.folder):
         return _run_alone(Configuration.begin(options.file))
 
 

@@ -36,6 +36,11 @@ _SENTENCES = {
     "see that {} belongs to the user gatehouse and that its disk has room": (
         "请确认 {} 属于 gatehouse 用户，且磁盘有可用空间"
     ),
+    # run
+    "this is root, and {} belongs to {}, who cannot open what root writes there": (
+        "当前是 root，而 {} 属于 {}，root 写入的文件该用户无法打开"
+    ),
+    "run it as that user: {}": "请以该用户运行：{}",
     # card
     "the compound has no credentials_file": "小区未设置 credentials_file",
     "set access.credentials_file in its file": "请在小区配置文件中填写 access.credentials_file",

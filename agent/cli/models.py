@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent.cli.family import family
+from agent.files import locked
 from agent.settings import Settings, load
 from agent.settings.models import Storage
 from agent.words import Lang, Words
 from drivers.base import ConfigError
+from drivers.ownership import give_as_folder
 from models.card import Fetched, Model, find, names, verify
 
 _NOT_FETCHED = Words("not fetched", "未下载")
@@ -47,7 +49,10 @@ def _fetch(options: argparse.Namespace) -> int:
     from models.fetch import fetch
 
     model = find(options.name, _folder(options))
-    print(f"{fetch(model, options.archive)}  {model.card.licence}")
+    with locked(model.folder):
+        path = fetch(model, options.archive)
+        give_as_folder(path)
+    print(f"{path}  {model.card.licence}")
     return 0
 
 

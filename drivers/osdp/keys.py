@@ -13,6 +13,7 @@ from pathlib import Path
 
 from drivers.base import DeviceFault
 from drivers.osdp.secure import KEY_LENGTH, SCBK_D
+from drivers.ownership import make_folder
 
 _GROUP_AND_OTHERS = 0o077
 
@@ -82,7 +83,7 @@ def propose(reader: str, path: Path) -> bytes:
     key = secrets.token_bytes(KEY_LENGTH)
     draft = path.with_name(f"{path.name}.draft")
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(path.parent, 0o700)
         draft.unlink(missing_ok=True)
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:

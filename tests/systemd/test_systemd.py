@@ -63,6 +63,18 @@ def test_staged_install_writes_everything_and_leads_on(tmp_path: Path) -> None:
     assert (tmp_path / "usr/local/bin/gatehouse").readlink() == Path("/opt/gatehouse/bin/gatehouse")
 
 
+def test_commands_by_hand_open_the_same_devices_as_the_service(tmp_path: Path) -> None:
+    """With tools that only note what they are asked: no user of this machine is touched."""
+    for tool in ("getent", "groupadd", "useradd", "usermod"):
+        (tmp_path / tool).write_text(f'#!/bin/sh\necho "{tool} $*" >>{tmp_path}/notes\n')
+        (tmp_path / tool).chmod(0o755)
+    make_user = SCRIPT.read_text().partition("\nmake_user() {")[2].partition("\n}\n")[0]
+    done = run("/bin/sh", "-euc", make_user, PATH=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    (said,) = [line.split("=")[1] for line in UNIT.read_text().splitlines() if line.startswith("SupplementaryGroups=")]
+    assert f"usermod --append --groups {said.replace(' ', ',')} gatehouse" in (tmp_path / "notes").read_text()
+
+
 def test_second_install_keeps_the_configuration_and_renews_the_unit(tmp_path: Path) -> None:
     assert run(SCRIPT, "--root", tmp_path, "--no-venv").returncode == 0
     config, unit = tmp_path / "etc/gatehouse/compound.toml", tmp_path / "etc/systemd/system/gatehouse.service"

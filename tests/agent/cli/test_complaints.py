@@ -15,7 +15,7 @@ from simulators.__main__ import main as simulators
 ROOT = Path(__file__).parents[3]
 PLACES = (
     "agent/cli", "agent/commands", "agent/contract/jws.py", "agent/credentials", "agent/audit.py", "agent/files.py",
-    "agent/configuration.py", "agent/pictures.py", "agent/snapshot_store.py", "agent/status.py",
+    "agent/configuration.py", "agent/instance.py", "agent/pictures.py", "agent/snapshot_store.py", "agent/status.py",
     "agent/journal/reading.py", "agent/uplink/dial.py", "agent/uplink/session.py", "drivers/osdp/keying.py",
     "drivers/osdp/keys.py", "models/card.py", "models/fetch.py", "models/runtime.py", "simulators/agent_process.py",
     "simulators/broker.py", "simulators/centre_command.py", "simulators/clips.py", "simulators/compound.py",
