@@ -13,14 +13,16 @@ Tensor = int
 MARK: Final = b"TFL3"
 """At byte 4 of every TFLite file, and what a new one is given."""
 _BUILDER_BYTES = 1 << 20
+_DAMAGED = (struct.error, TypeError, ValueError, IndexError, AttributeError)
+"""What LiteRT's schema raises where an offset in the file leads astray."""
 
 
 class NotAGraph(ValueError):
-    """The bytes are no TFLite file, or LiteRT's schema is not there to read them by."""
+    """The bytes are no TFLite file of one graph, or LiteRT's schema is not there to read them by."""
 
 
 class Graph:
-    """The first subgraph of a model. Raises: NotAGraph.
+    """The graph of a model that has only one. Raises: NotAGraph.
 
     What an operation puts out has the shape it is given here; the runtime computes its own from the input's.
     """
@@ -33,23 +35,27 @@ class Graph:
         if model[4:8] != MARK:
             raise NotAGraph("no TFLite file")
         try:
-            self._tree: Any = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
-        except (struct.error, ValueError, IndexError) as err:
+            self.tree: Any = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
+            (self._graph,) = self.tree.subgraphs
+            self.operations: list[Any] = list(self._graph.operators)
+            self._makers = {int(tensor): each for each in self.operations for tensor in each.outputs}
+        except _DAMAGED as err:
             raise NotAGraph(str(err)) from err
         self.schema: Any = schema
-        self._graph = self._tree.subgraphs[0]
-        self.operations: list[Any] = list(self._graph.operators)
-        self._makers = {int(tensor): each for each in self.operations for tensor in each.outputs}
-        self._codes = {_code(each): place for place, each in enumerate(self._tree.operatorCodes)}
+        self._codes = {_code(each): place for place, each in enumerate(self.tree.operatorCodes)}
         self._numbers: dict[np.dtype[Any], int] = {
             np.dtype(np.float32): schema.TensorType.FLOAT32,
             np.dtype(np.float16): schema.TensorType.FLOAT16,
             np.dtype(np.int32): schema.TensorType.INT32,
         }
 
+    @property
+    def inputs(self) -> list[Tensor]:
+        return [int(tensor) for tensor in self._graph.inputs]
+
     def is_a(self, operation: Any, name: str) -> bool:
         """`name` is one of the schema's BuiltinOperator."""
-        number = _code(self._tree.operatorCodes[operation.opcodeIndex])
+        number = _code(self.tree.operatorCodes[operation.opcodeIndex])
         return bool(number == getattr(self.schema.BuiltinOperator, name))
 
     def maker(self, tensor: Tensor) -> Any | None:
@@ -65,7 +71,7 @@ class Graph:
         if maker is not None:
             return self.values(int(maker.inputs[0])) if self.is_a(maker, "DEQUANTIZE") else None
         stored = self._graph.tensors[tensor]
-        data = self._tree.buffers[stored.buffer].data
+        data = self.tree.buffers[stored.buffer].data
         for dtype, number in self._numbers.items():
             if number == stored.type and data is not None:
                 return np.frombuffer(np.asarray(data, np.uint8).tobytes(), dtype).reshape(self.shape(tensor))
@@ -74,8 +80,8 @@ class Graph:
     def constant(self, values: npt.NDArray[Any]) -> Tensor:
         buffer = self.schema.BufferT()
         buffer.data = np.frombuffer(values.tobytes(), np.uint8)
-        self._tree.buffers.append(buffer)
-        return self._tensor(values.shape, self._numbers[values.dtype], len(self._tree.buffers) - 1)
+        self.tree.buffers.append(buffer)
+        return self._tensor(values.shape, self._numbers[values.dtype], len(self.tree.buffers) - 1)
 
     def add(
         self, name: str, inputs: Sequence[Tensor], shape: Sequence[int], into: Tensor | None = None, **options: object
@@ -108,11 +114,13 @@ class Graph:
                 needed.update(operation.inputs.tolist())
                 kept.append(operation)
         self._graph.operators = kept[::-1]
-        for place, tensor in enumerate(self._graph.tensors):
-            if place not in needed:
-                self._tree.buffers[tensor.buffer].data = None
+        # Two tensors may share what is stored once.
+        stored = {int(tensor.buffer) for place, tensor in enumerate(self._graph.tensors) if place in needed}
+        for tensor in self._graph.tensors:
+            if tensor.buffer not in stored:
+                self.tree.buffers[tensor.buffer].data = None
         builder = flatbuffers.Builder(_BUILDER_BYTES)
-        builder.Finish(self._tree.Pack(builder), MARK)
+        builder.Finish(self.tree.Pack(builder), MARK)
         return bytes(builder.Output())
 
     def _tensor(self, shape: Sequence[int], number: int, buffer: int) -> Tensor:
@@ -126,8 +134,8 @@ class Graph:
         if number not in self._codes:
             made = self.schema.OperatorCodeT()
             made.builtinCode, made.deprecatedBuiltinCode, made.version = number, number, 1
-            self._tree.operatorCodes.append(made)
-            self._codes[number] = len(self._tree.operatorCodes) - 1
+            self.tree.operatorCodes.append(made)
+            self._codes[number] = len(self.tree.operatorCodes) - 1
         return self._codes[number]
 
 

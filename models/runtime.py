@@ -88,15 +88,17 @@ def cut_to(model: bytes, size: int, strides: Sequence[int], height: int, width: 
     """
     if (height, width) == (size, size):
         return model
+    cut = bytearray(model)
     for stride in strides:
-        old = struct.pack("<iii", 8, size // stride, size // stride)
+        old = struct.pack("<iii", 8, -(-size // stride), -(-size // stride))
         if model.count(old) != 1:
             raise ConfigError(
                 f"the model has {model.count(old)} feature maps of stride {stride}, not one",
                 hint="the file does not fit its card: rebuild both",
             )
-        model = model.replace(old, struct.pack("<iii", 8, -(-height // stride), -(-width // stride)))
-    return model
+        place = model.index(old)  # of the file as it was: cut to half, one map has the size of the next
+        cut[place : place + len(old)] = struct.pack("<iii", 8, -(-height // stride), -(-width // stride))
+    return bytes(cut)
 
 
 def _choose(wanted: str) -> tuple[str, ModuleType]:

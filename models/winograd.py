@@ -56,6 +56,8 @@ _BIASED: Final = 1
 """The part that is in each of the results once, and so may bring the bias."""
 _LEAST_CHANNELS: Final = 16.0
 """Half the harmonic mean of channels in and out: the combining costs by their sum, and saves by their product."""
+_WITH_BIAS: Final = 3
+"""Inputs of a convolution."""
 _EDGE: Final = [[0, 0], [1, 1], [1, 1], [0, 0]]
 
 
@@ -75,28 +77,32 @@ def fewer_multiplications(model: bytes, size: int, height: int, width: int) -> b
     """A model whose file is for a square of `size` and whose input will be `height` x `width`.
 
     Its results differ by what a second rounding of the weights to float16 makes, a ten-thousandth of a score. A model
-    without such convolutions, and one that cannot be read here, comes back as it is.
+    without such convolutions, one whose file does not say the size of its maps, and one that cannot be read here come
+    back as they are.
     """
     try:
         graph = Graph(model)
     except NotAGraph:
         return model
+    if [graph.shape(each) for each in graph.inputs] != [(1, size, size, 3)]:
+        return model
     stored, graph.operations = graph.operations, []
     found = False
     for operation in stored:
         convolution = _convolution(graph, operation)
-        if convolution is None:
+        # Where the cells of a map do not divide the square evenly, its stride is not known.
+        if convolution is None or size % convolution.rows or size % convolution.columns:
             graph.operations.append(operation)
         else:
-            rows, columns = -(-convolution.rows * height // size), -(-convolution.columns * width // size)
-            _exchange(graph, replace(convolution, rows=rows, columns=columns))
+            tall, wide = size // convolution.rows, size // convolution.columns
+            _exchange(graph, replace(convolution, rows=-(-height // tall), columns=-(-width // wide)))
             found = True
     return graph.packed() if found else model
 
 
 def _convolution(graph: Graph, operation: Any) -> _Convolution | None:
     """What the operation is, if it is such a convolution and exchanging it pays; its maps are those of the file."""
-    if not graph.is_a(operation, "CONV_2D"):
+    if not graph.is_a(operation, "CONV_2D") or len(operation.inputs) != _WITH_BIAS:
         return None
     source, weights, bias = map(int, operation.inputs)
     outputs, tall, wide, inputs = graph.shape(weights)

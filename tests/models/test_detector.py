@@ -75,6 +75,16 @@ def test_a_file_without_the_feature_maps_of_its_card_is_refused() -> None:
         runtime.cut_to(content, 1024, (8,), height=320, width=416)
 
 
+@pytest.mark.parametrize("size", [208, 640, 832])
+def test_a_file_of_another_size_is_cut_like_this_one(size: int) -> None:
+    """Half of it is the size one map has when another is cut to it."""
+    content, strides = read_model(load("nanodet-416-fp16")), (8, 16, 32)
+    other = runtime.cut_to(content, 416, strides, size, size)
+    for height, width in ((320, 320), (416, 416), (240, 320)):
+        once = content if height == 416 else runtime.cut_to(content, 416, strides, height, width)
+        assert runtime.cut_to(other, size, strides, height, width) == once
+
+
 @pytest.mark.parametrize(
     ("pictures", "shape"),
     [
