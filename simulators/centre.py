@@ -18,6 +18,7 @@ from agent.events import JsonValue
 from agent.settings import Centre as CentreSettings
 from agent.settings import Protocol
 from agent.uplink import Cause, LinkDownError, Session, Target
+from agent.uplink.dial import SLOW
 from agent.uplink.session import Closed, Message, Subscribed
 from drivers.base import Clock
 from simulators.archive import Archive, Arrived
@@ -96,6 +97,7 @@ class Centre:
         self._fresh: list[Received] = []
         self._wake = asyncio.Event()
         self._connected = asyncio.Event()
+        self._refusal: LinkDownError | None = None
         self._lost = False
         self._count = 0
         self._waiters: set[asyncio.Future[None]] = set()
@@ -119,14 +121,16 @@ class Centre:
         self._registry.judge = judge
 
     async def __aenter__(self) -> Self:
-        """Raises: TimeoutError when the broker is not there."""
+        """Raises: TimeoutError when the broker is not there, LinkDownError when a human must look."""
         if self._archive is not None:
             self._remember(self._archive)
         self._task = asyncio.get_running_loop().create_task(self._run(), name="centre")
         try:
             async with self._clock.timeout(CONNECT_S):
                 await self._connected.wait()
-        except TimeoutError:
+            if self._refusal is not None:
+                raise self._refusal
+        except (TimeoutError, LinkDownError):
             await self.__aexit__(None, None, None)
             raise
         return self
@@ -234,6 +238,10 @@ class Centre:
                 await session.open(self._clock)
                 await self._serve(session)
             except LinkDownError as error:
+                if error.cause in SLOW and not self._connected.is_set():
+                    self._refusal = error
+                    self._connected.set()
+                    return
                 self._registry.on_news(f"no link: {error.reason}")
             finally:
                 session.abort()

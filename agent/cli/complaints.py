@@ -204,7 +204,6 @@ _SENTENCES = {
     "{} cannot be deleted: {}": "无法删除 {}：{}",
     "there is a snapshot {} already": "图片 {} 已存在",
     "give it another name": "请换一个名称",
-    "{} cannot be used: {}": "无法使用 {}：{}",
     "a picture's name is up to 40 letters, digits and hyphens": "图片名最多 40 个字母、数字和连字符",
     "name it so": "请按此命名",
     # models

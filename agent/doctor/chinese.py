@@ -310,8 +310,8 @@ SENTENCES: Final = {
         "请按 config/brokers/README.md 设置中心的消息代理"
     ),
     "the broker must accept gateway.id as client id": "消息代理须接受以 gateway.id 作为客户端标识",
-    "centre.ca_file, cert_file, key_file and password_file must be readable by the gatehouse user": (
-        "centre.ca_file、cert_file、key_file 和 password_file 须允许 gatehouse 用户读取"
+    "put it there, readable for the user who runs this, or name another file": (
+        "请放置该文件并允许运行用户读取，或指定其他文件"
     ),
     "check centre.broker": "请检查 centre.broker",
     # the journal
@@ -364,7 +364,8 @@ SENTENCES: Final = {
     "{}: the broker's certificate is not accepted: {}": "{}：不接受消息代理的证书：{}",
     "{} hung up during the TLS handshake": "{} 在 TLS 握手时断开",
     "{}: TLS failed: {}": "{}：TLS 失败：{}",
-    "certificate or key cannot be used: {}": "证书或密钥不可用：{}",
+    "{} cannot be used: {}": "无法使用 {}：{}",
+    "the certificate {} and the key {} cannot be used together: {}": "证书 {} 与密钥 {} 无法配合使用：{}",
     "centre.ca_file must hold the CA that signed it, and centre.broker the name in it; "
     "check the gateway's clock if it says expired or not yet valid": (
         "centre.ca_file 须为签发该证书的 CA，centre.broker 须为证书中的名称；若提示过期或尚未生效，请检查网关时钟"
@@ -377,8 +378,9 @@ SENTENCES: Final = {
     "the broker may want a client certificate that it knows: centre.cert_file and key_file": (
         "消息代理可能要求其认可的客户端证书：centre.cert_file 和 key_file"
     ),
-    "centre.ca_file, cert_file and key_file must be PEM, and the key must belong to the certificate": (
-        "centre.ca_file、cert_file 和 key_file 须为 PEM 格式，密钥须与证书匹配"
+    "it must hold certificates as PEM": "该文件须为 PEM 格式的证书",
+    "the key must belong to the certificate and be PEM, without a passphrase": (
+        "密钥须与证书匹配，为 PEM 格式且不设口令"
     ),
     # the command line
     "no agent answers at {}": "网关程序没有运行（{} 没有应答）",

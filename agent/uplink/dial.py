@@ -87,12 +87,22 @@ class Target:
         return "is this the port of an MQTT broker, and is TLS (mqtts://) wanted there?"
 
     def context(self) -> ssl.SSLContext:
-        """TLS 1.2 or later, server always verified; reads files, so the connecting thread calls it."""
-        context = ssl.create_default_context(cafile=str(self.ca_file) if self.ca_file else None)
+        """TLS 1.2 or later, server always verified; reads files, so the connecting thread calls it.
+
+        Raises: OSError; its `filename` is the file that cannot be used, and `filename2` the one it does not go with.
+        """
+        for path in filter(None, (self.ca_file, self.cert_file, self.key_file)):
+            path.open("rb").close()  # OpenSSL does not say which one is not there
+        context = _trusting(self.ca_file)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.sslsocket_class = _ClosesItself
         if self.cert_file is not None:
-            context.load_cert_chain(self.cert_file, self.key_file)
+            try:
+                context.load_cert_chain(self.cert_file, self.key_file)
+            except OSError as error:  # a key whose passphrase nobody types is no SSLError
+                _trusting(self.cert_file)  # is it the certificate by itself?
+                error.filename, error.filename2 = str(self.cert_file), str(self.key_file or self.cert_file)
+                raise
         return context
 
     def knock(self, context: ssl.SSLContext | None) -> None:
@@ -119,18 +129,20 @@ class _ClosesItself(ssl.SSLSocket):
             raise
 
 
-def unusable(error: ssl.SSLError) -> LinkDownError:
-    """OpenSSL does not take the files of [centre]."""
-    return LinkDownError(
-        Cause.CONFIGURED,
-        f"certificate or key cannot be used: {error.reason or error}",
-        hint="centre.ca_file, cert_file and key_file must be PEM, and the key must belong to the certificate",
-    )
+def _trusting(certificates: Path | None) -> ssl.SSLContext:
+    """Raises: SSLError with the file's name when it holds none."""
+    try:
+        return ssl.create_default_context(cafile=certificates)
+    except ssl.SSLError as error:
+        error.filename = str(certificates)
+        raise
 
 
 def explain(error: OSError | ValueError, target: Target) -> LinkDownError:
     """Why dialling failed. The order matters: SSL errors are OSErrors."""
     match error:
+        case OSError(filename=str()):
+            return _unusable(error)
         case ssl.SSLCertVerificationError():
             return LinkDownError(
                 Cause.CONFIGURED,
@@ -148,8 +160,6 @@ def explain(error: OSError | ValueError, target: Target) -> LinkDownError:
             return LinkDownError(
                 Cause.CONFIGURED, f"{target} does not speak TLS", hint="wrong port? TLS brokers usually listen on 8883"
             )
-        case ssl.SSLError() if error.reason in {"PEM_LIB", "KEY_VALUES_MISMATCH", "NO_CERTIFICATE_OR_CRL_FOUND"}:
-            return unusable(error)
         case ssl.SSLError():
             return LinkDownError(
                 Cause.CONFIGURED,
@@ -168,12 +178,6 @@ def explain(error: OSError | ValueError, target: Target) -> LinkDownError:
                 f"{target} refuses the connection",
                 hint="is the broker running, and is the port right?",
             )
-        case FileNotFoundError() | PermissionError() | IsADirectoryError():
-            return LinkDownError(
-                Cause.CONFIGURED,
-                f"{error.filename or 'a file of [centre]'}: {error.strerror}",
-                hint="centre.ca_file, cert_file, key_file and password_file must be readable by the gatehouse user",
-            )
         case TimeoutError():
             return LinkDownError(
                 Cause.TIMEOUT, f"{target} does not answer", hint="check cable, modem, firewall and centre.broker"
@@ -186,6 +190,20 @@ def explain(error: OSError | ValueError, target: Target) -> LinkDownError:
             )
         case _:
             return LinkDownError(Cause.CONFIGURED, f"{target}: {error}", hint="check centre.broker")
+
+
+def _unusable(error: OSError) -> LinkDownError:
+    """A file that is needed to dial."""
+    why = getattr(error, "reason", None) or error.strerror
+    if error.filename2 is not None:
+        reason = f"the certificate {error.filename} and the key {error.filename2} cannot be used together: {why}"
+        hint = "the key must belong to the certificate and be PEM, without a passphrase"
+    elif isinstance(error, ssl.SSLError):
+        reason, hint = f"{error.filename} cannot be used: {why}", "it must hold certificates as PEM"
+    else:
+        reason = f"{error.filename}: {why}"
+        hint = "put it there, readable for the user who runs this, or name another file"
+    return LinkDownError(Cause.CONFIGURED, reason, hint=hint)
 
 
 def refused(code: int, name: str, target: Target) -> LinkDownError:

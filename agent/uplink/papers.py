@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from agent.uplink.dial import Target, explain, unusable
+from agent.uplink.dial import Target, explain
 from drivers.base import GatehouseError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def read(target: Target, now: datetime | None) -> Papers:
             _check_usage(own[0])
             ends = own[0].not_valid_after_utc
     except (OSError, ValueError) as error:
-        failed = unusable(error) if isinstance(error, ssl.SSLError) else explain(error, target)
+        failed = explain(error, target)
         raise PapersError(failed.reason, hint=failed.hint) from error
     if stamp_of(target) != before:
         raise PapersError("certificate or key is being written", hint=_HINT)
@@ -67,7 +67,10 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
 def _load(path: Path) -> "Sequence[Certificate]":
     from cryptography import x509
 
-    return x509.load_pem_x509_certificates(path.read_bytes())
+    try:
+        return x509.load_pem_x509_certificates(path.read_bytes())
+    except ValueError as error:
+        raise PapersError(f"{path} cannot be used: {error}", hint=_HINT) from error
 
 
 def _check_dates(own: "Sequence[Certificate]", now: datetime | None) -> None:

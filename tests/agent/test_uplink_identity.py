@@ -61,7 +61,7 @@ def signed_by_a_namesake(ca: Authority) -> tuple[Path, Path]:
     ("make", "said"),
     [
         (truncated, "cannot be used"),
-        (another_key, "cannot be used"),
+        (another_key, "cannot be used together"),
         (signed_by_a_namesake, "not signed by"),
         (lambda ca: ca.issue("gateway", ends=-0.5), "ended on"),
         (lambda ca: ca.issue("gateway", begins=1), "begins on"),

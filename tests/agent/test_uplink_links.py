@@ -2,11 +2,19 @@
 
 import asyncio
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from agent.events import Kind
 from agent.settings import Centre as CentreSettings
@@ -22,6 +30,7 @@ from tests.authority import Authority
 from tests.conftest import need
 
 CLOCK = SystemClock()
+EXAMPLE = Path(__file__).parents[2] / "config/example.toml"
 
 
 def test_what_is_refused_for_as_long_as_the_link_is_up_is_not_forgotten_when_something_else_is_well() -> None:
@@ -108,10 +117,42 @@ async def test_a_port_that_speaks_no_tls() -> None:
     assert "does not speak TLS" in error.reason
 
 
-async def test_a_ca_file_that_is_not_there(tmp_path: Path) -> None:
-    async with listener(b"") as port:
-        error = await why(at(port, "mqtts", ca_file=tmp_path / "ca.pem"))
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"ca_file": "none"}, "{}/none: No such file"),
+        ({"ca_file": "."}, "{}: Is a directory"),
+        ({"ca_file": "text"}, "{}/text cannot be used"),
+        ({"cert_file": "none"}, "{}/none: No such file"),
+        ({"cert_file": "text"}, "{}/text cannot be used"),
+        ({"key_file": "none"}, "{}/none: No such file"),
+        ({"key_file": "text"}, "the certificate {}/mine.crt and the key {}/text cannot be used together"),
+        ({"key_file": "another.key"}, "the certificate {}/mine.crt and the key {}/another.key cannot be used together"),
+    ],
+)
+async def test_a_file_that_cannot_be_used_is_named(wrong: dict[str, str], said: str, tmp_path: Path) -> None:
+    ca = Authority(tmp_path, "ca")
+    (tmp_path / "text").write_text("no PEM\n")
+    (mine, my_key), _ = ca.issue("mine"), ca.issue("another")
+    files = {"ca_file": ca.file, "cert_file": mine, "key_file": my_key}
+    error = await why(at(1, "mqtts", **files | {name: tmp_path / file for name, file in wrong.items()}))
     assert error.cause is Cause.CONFIGURED
+    assert error.reason.startswith(said.format(tmp_path, tmp_path))
+
+
+def test_a_key_with_a_passphrase_that_nobody_types_is_named(tmp_path: Path) -> None:
+    ca = Authority(tmp_path, "ca")
+    mine, my_key = ca.issue("mine")
+    key = load_pem_private_key(my_key.read_bytes(), None)
+    my_key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"word")))
+    call = ["command", "restart", "--key", "none", "--file", EXAMPLE, "--broker", "mqtts://127.0.0.1:1", "--lang", "en"]
+    call += ["--ca-file", ca.file, "--cert-file", mine, "--cert-key", my_key]
+    done = subprocess.run(
+        [sys.executable, "-m", "agent.cli", *map(str, call)],
+        stdin=subprocess.DEVNULL, start_new_session=True, capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert f"the certificate {mine} and the key {my_key} cannot be used together" in done.stderr
+    assert "without a passphrase" in done.stderr
 
 
 @pytest.mark.parametrize(

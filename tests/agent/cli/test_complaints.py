@@ -13,6 +13,7 @@ from agent.files import permissions
 from simulators.__main__ import main as simulators
 
 ROOT = Path(__file__).parents[3]
+EXAMPLE = ROOT / "config/example.toml"
 PLACES = (
     "agent/cli", "agent/commands", "agent/contract/jws.py", "agent/credentials", "agent/audit.py", "agent/files.py",
     "agent/configuration.py", "agent/instance.py", "agent/pictures.py", "agent/snapshot_store.py", "agent/status.py",
@@ -78,6 +79,25 @@ def test_one_without_chinese_is_found() -> None:
         (("audit", "show", "--log", "."), "gatehouse: .：是目录，不是文件 → 请以 root 或 gatehouse 用户运行"),
         (("centre", "--broker", "mqtt://x", "--collectors", "1"), "gatehouse: --collectors 须共用"),
         (("centre", "--broker", "nonsense"), "gatehouse: nonsense 不是消息代理地址"),
+        (
+            ("centre", "--broker", "mqtts://x", "--ca-file", "none.pem"),
+            "gatehouse: none.pem：文件不存在 → 请放置该文件",
+        ),
+        (
+            (
+                "command",
+                "restart",
+                "--key",
+                "k",
+                "--file",
+                str(EXAMPLE),
+                "--broker",
+                "mqtts://x",
+                "--ca-file",
+                "no.pem",
+            ),
+            "gatehouse: no.pem：文件不存在 → 请放置该文件",
+        ),
         (("centre", "--broker", "mqtt://x", "--database", "nowhere/a.db"), "gatehouse: 无法打开 nowhere/a.db"),
     ],
 )
