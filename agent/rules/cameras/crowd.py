@@ -34,6 +34,8 @@ class CrowdRule(ZoneRule):
         at_s, armed = min(given.mono_s, now.mono_s), self.armed(now)
         count = sum(track.label in self.zone.wanted and self.holds(track.box) for track in given.tracks)
         over = count > self.zone.more_than
+        if armed and not over and state.sight.blind:
+            return Step(state)
         crowd = look(state.crowd, count if over else 0, at_s) if armed else None
         if crowd is None:
             ended = state.crowd is not None and state.crowd.raised

@@ -26,7 +26,7 @@ class IntrusionState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntrusionRule(ZoneRule):
-    """Only an Observation that looked changes anything: a camera that fails clears nothing."""
+    """Only an Observation that looked changes anything, and of a blind camera only what it sees: it clears nothing."""
 
     def start(self, now: Moment) -> Step[IntrusionState]:  # noqa: ARG002 - part of the protocol
         return Step(IntrusionState())
@@ -41,7 +41,10 @@ class IntrusionRule(ZoneRule):
         for kind in dict.fromkeys(_KINDS[label] for label in self.zone.wanted):
             inside = self._inside(given, kind) if armed else ()
             before = state.there.get(kind)
-            presence = look(before, len(inside), at_s) if armed else None
+            if armed and not inside and state.sight.blind:
+                presence = before
+            else:
+                presence = look(before, len(inside), at_s) if armed else None
             if presence is None:
                 if before is not None and before.raised:
                     events.append(self.restored(kind, at_s, before.stayed_s))

@@ -63,7 +63,10 @@ class StayRule(ZoneRule):
         if self.armed(now):
             tracks = [track for track in given.tracks if track.label in self.zone.wanted]
             followed = follow(state.followed, tracks, at_s, self.patience)
-            state = replace(state, followed=followed, stays=self._stays(state.stays, followed, at_s))
+            after = replace(state, followed=followed, stays=self._stays(state.stays, followed, at_s))
+            if state.sight.blind and (not tracks or (before and not after.raised)):
+                return Step(state)
+            state = after
         else:
             state = StayState(state.sight)
         if state.raised and not before:

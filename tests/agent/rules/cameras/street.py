@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 from agent.events import Event, JsonValue, Kind
-from agent.observations import Box, Label, Observation, Track, View
+from agent.observations import Box, Flaw, Label, Observation, Track, View
 from agent.rules.step import Input, Moment, Rule, Step, Tick
 from agent.settings import Zone
 from drivers.base import DeviceId, DeviceState, Reading, Status
@@ -63,11 +63,23 @@ class Run(Generic[State]):
         self.wait(after_s)
         self.give(Observation(CAMERA, self.now_s, looked, tracks))
 
-    def fail(self) -> None:
-        self.give(Status(CAMERA, DeviceState.FAULT, self.now_s, "no pictures for 3 s"))
+    def fail(self, reason: str = "no pictures for 3 s") -> None:
+        self.give(Status(CAMERA, DeviceState.FAULT, self.now_s, reason))
 
     def recover(self) -> None:
         self.give(Status(CAMERA, DeviceState.OK, self.now_s))
+
+    def blinded(self, how: str) -> None:
+        """From now on its pictures come and are looked at, and show nothing: `covered` or `black`."""
+        if how == "covered":
+            self.view(View(CAMERA, self.now_s, 0.0, Flaw.COVERED))
+        else:
+            self.fail("the pictures are black")
+        self.look()
+
+    def sees_again(self) -> None:
+        self.view(View(CAMERA, self.now_s, 0.0))
+        self.recover()
 
     def view(self, view: View) -> None:
         self.give(view)

@@ -1,5 +1,7 @@
 """A crowd: more than so many at once, for a time."""
 
+import pytest
+
 from agent.events import Kind
 from agent.observations import Track
 from agent.rules.cameras.crowd import CrowdRule, CrowdState
@@ -45,3 +47,17 @@ def test_a_look_that_misses_some_does_not_end_the_time_and_none_that_did_not_loo
     for _ in range(60):
         run.look(looked=False)
     assert run.take() == []
+
+
+@pytest.mark.parametrize("how", ["covered", "black"])
+def test_a_camera_that_comes_to_see_nothing_ends_no_crowd(how: str) -> None:
+    run = square()
+    for _ in range(21):
+        run.look(*people(4))
+    run.blinded(how)
+    for _ in range(20):
+        run.look()
+    assert run.take() == [Kind.CROWD]
+    run.sees_again()
+    run.look()
+    assert run.take() == [Kind.CROWD_RESTORED]

@@ -1,5 +1,6 @@
 """What a zone against intrusion promises."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -66,6 +67,24 @@ def test_an_empty_zone_is_restored_after_the_grace() -> None:
     assert run.take() == []
     run.look(after_s=0.1)
     assert run.take() == [Kind.ZONE_PERSON_RESTORED]
+
+
+@pytest.mark.parametrize("how", ["covered", "black"])
+def test_a_camera_that_comes_to_see_nothing_ends_no_alarm(how: str) -> None:
+    run = raised()
+    run.take()
+    run.blinded(how)
+    for _ in range(20):
+        run.look()
+    assert run.take() == []
+    run.look(track(INSIDE), track(INSIDE, Label.VEHICLE))
+    for _ in range(5):
+        run.look(track(INSIDE, Label.VEHICLE))
+    assert run.take() == [Kind.ZONE_VEHICLE], "what it does see is there"
+    run.sees_again()
+    run.look()
+    run.look(after_s=GRACE_S)
+    assert run.take() == [Kind.ZONE_PERSON_RESTORED, Kind.ZONE_VEHICLE_RESTORED]
 
 
 def test_frames_nobody_looked_at_prove_nothing() -> None:

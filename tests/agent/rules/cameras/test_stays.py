@@ -152,3 +152,18 @@ def test_people_and_bicycles_do_not_block_a_fire_lane() -> None:
     for _ in range(60):
         run.look(track(INSIDE), track(NEAR, Label.BICYCLE, number=2))
     assert run.take() == []
+
+
+@pytest.mark.parametrize("how", ["covered", "black"])
+def test_a_camera_that_comes_to_see_nothing_ends_no_stay(how: str) -> None:
+    run = fire_lane(at_least_s=20)
+    for _ in range(41):
+        run.look(car())
+    run.blinded(how)
+    for step in range(80):
+        run.look(*[car(OUTSIDE, number=7)] * (step % 2))
+    assert run.take() == [Kind.FIRE_LANE]
+    run.sees_again()
+    for _ in range(30):
+        run.look()
+    assert run.take() == [Kind.FIRE_LANE_RESTORED]

@@ -3,7 +3,7 @@
 import pytest
 
 from agent.events import Kind
-from agent.observations import Flaw, Label, View
+from agent.observations import Label
 from agent.rules.cameras.verification import VerificationRule, VerificationState
 from agent.rules.sensors import SensorRule
 from agent.rules.step import Moment
@@ -71,11 +71,11 @@ def test_nobody_in_all_looks_is_not_seen_and_an_animal_is_nobody() -> None:
     assert run.take() == []
 
 
-@pytest.mark.parametrize("blindness", ["no looks", "unlooked", "fault", "covered", "stopped looking"])
+@pytest.mark.parametrize("blindness", ["no looks", "unlooked", "fault", "covered", "stopped looking", "black"])
 def test_a_camera_that_did_not_see_all_of_it_gives_no_verdict(blindness: str) -> None:
     run = fence()
-    if blindness == "covered":
-        run.give(View(CAMERA, run.now_s, 0.0, Flaw.COVERED))
+    if blindness in ("covered", "black"):
+        run.blinded(blindness)
     alarm(run)
     for step in range(10):
         if blindness == "fault" and step == 5:
