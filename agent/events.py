@@ -143,6 +143,7 @@ class Kind(StrEnum):
     AUDIT_DAMAGED = "audit.damaged"
     ACCESS_GRANTED = "access.granted"
     ACCESS_DENIED = "access.denied"
+    ACCESS_ENDED = "access.ended"
     FREE_ACCESS = "door.free"
     FREE_ACCESS_ENDED = "door.free.ended"
     ORDER_DONE = "order.done"
@@ -303,6 +304,7 @@ CATALOGUE: Mapping[Kind, KindInfo] = {
     ),
     Kind.ACCESS_GRANTED: KindInfo(Lane.ACCESS, Severity.INFO, "Access granted", "准许通行", 422),
     Kind.ACCESS_DENIED: KindInfo(Lane.ACCESS, Severity.MINOR, "Access denied", "拒绝通行", 421),
+    Kind.ACCESS_ENDED: KindInfo(Lane.ACCESS, Severity.INFO, "Access ended early", "通行提前结束"),
     Kind.FREE_ACCESS: KindInfo(
         Lane.ACCESS, Severity.INFO, "Free access", "自由通行", restored_by=Kind.FREE_ACCESS_ENDED
     ),

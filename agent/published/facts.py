@@ -91,6 +91,7 @@ REFUSED = _count("refused", "events given up since the start", "启动以来放�
 COUNT = _count("count", "how many", "数量", 3)
 SCHEDULE = _text("schedule", "id of the schedule", "时间表标识", "office-hours")
 DENIED = _text("reason", "why it was denied", "拒绝原因", Reason.UNKNOWN_CARD, _known(Reason, Denial))
+PARTNER = _text("partner", "the interlocked door that is open", "未关的互锁门", "south-gate")
 FIRST = _count("from", "first sequence number", "起始序号", 3)
 LAST = _count("to", "last sequence number", "结束序号", 5)
 VERSION = _text("version", "version of the agent", "程序版本", "0.1.0")
@@ -298,8 +299,11 @@ SAYS: Final[Mapping[Kind, tuple[Fact, ...]]] = {
         _text("by", "what opened the door", "开门方式", "card", ("card", "card+pin", "order")),
         some(CARD), some(BITS), some(READER), some(VERB), some(BY_WHOM),
     ),
-    Kind.ACCESS_DENIED: (
-        DENIED, *SHOWN, some(_text("partner", "the interlocked door that is open", "未关的互锁门", "south-gate")),
+    Kind.ACCESS_DENIED: (DENIED, *SHOWN, some(PARTNER)),
+    Kind.ACCESS_ENDED: (
+        _text("reason", "why it ended", "结束原因", Denial.INTERLOCK, (Denial.INTERLOCK.value,)),
+        PARTNER,
+        Fact("kept", Shape.TRUTH, Words("was to stay unlocked until an order locks it", "此前按指令保持开锁"), True),
     ),
     Kind.FREE_ACCESS: (SCHEDULE,),
     Kind.FREE_ACCESS_ENDED: (

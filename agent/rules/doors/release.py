@@ -57,8 +57,12 @@ def partner(turn: Turn, *, busy: bool) -> None:
     It may be so in spite of a grant here, by fire, egress or force; both doors must not be open then.
     """
     turn.partner_busy = busy
-    if busy:
-        revoke(turn)
+    if not busy:
+        return
+    if turn.release.keep or turn.release.until_s > turn.now_s:
+        facts = {"reason": Denial.INTERLOCK.value, "partner": turn.door.interlock, "kept": turn.release.keep}
+        turn.say(Kind.ACCESS_ENDED, turn.now_s, facts)
+    revoke(turn)
 
 
 def obstacle(turn: Turn) -> Denial | None:

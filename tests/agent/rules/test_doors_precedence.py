@@ -239,9 +239,15 @@ def test_a_partner_that_opens_ends_what_a_card_or_an_order_asked_for(verb: Verb 
     busy(run, True)
     assert not run.is_unlocked()
     assert run.actions[-1] == LOCK
+    ended = run.events[-1]
+    assert (ended.kind, ended.data["partner"]) == (Kind.ACCESS_ENDED, "south")
+    assert ended.data["kept"] is (verb is Verb.KEEP_UNLOCKED)
     busy(run, False)
     run.wait(1.0)
     assert not run.is_unlocked()
+    run.take()
+    busy(run, True)
+    assert run.take()[0] == [], "there was nothing to end"
 
 
 def test_whoever_could_not_pass_for_the_interlock_has_not_passed() -> None:
