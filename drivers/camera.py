@@ -218,7 +218,7 @@ class Capture:
         """Until told to stop, or better opened anew. Raises: LinkError when no more pictures come."""
         import cv2
 
-        due = begun = last = self._clock.mono_s()
+        due = begun = last = good_s = self._bright_s = self._clock.mono_s()
         number, timing = 0, Timing()
         while not self._stopping.is_set():
             got = reader.grab()
@@ -236,10 +236,11 @@ class Capture:
                 return
             last = now = self._clock.mono_s()
             if now < due:
+                self._pass_over(now)
                 continue
-            due = max(due + 1 / (self.config.fps * self.pace), now)
             good, picture = reader.retrieve()
             if good:
+                due, good_s = max(due + 1 / (self.config.fps * self.pace), now), now
                 taken_s = now if rate else timing.taken_s(reader.get(cv2.CAP_PROP_POS_MSEC) / 1000, now)
                 self._judge(picture, now)
                 stuck = not rate and self._edges.stuck(picture, now)  # before others have it, and paint on it
@@ -248,6 +249,8 @@ class Capture:
                 if stuck:
                     _log.info("camera %s: an edge of its pictures stands still; it is opened anew", self.config.id)
                     return
+            elif now - good_s > STALL_S:
+                raise LinkError(self.config.id, _stalled()[0], hint=_stalled()[1])
 
     def _rewind(self, reader: Any) -> None:
         import cv2
@@ -279,6 +282,11 @@ class Capture:
             return picture  # type: ignore[no-any-return]  # OpenCV's reader is untyped here
         scaled: npt.NDArray[np.uint8] = cv2.resize(picture, wanted, interpolation=cv2.INTER_AREA)
         return scaled
+
+    def _pass_over(self, now_s: float) -> None:
+        """A picture that nobody wants is a sign of life like any other."""
+        with self._lock:
+            self._last_s = now_s
 
     def _put(self, frame: Frame, now_s: float) -> None:
         with self._lock:

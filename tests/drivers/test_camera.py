@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pytest
 
 from drivers import camera
-from drivers.base import DeviceState, Report, Status, SystemClock
+from drivers.base import Backoff, DeviceState, LinkError, Report, Status, SystemClock
 from drivers.camera import CameraSource, Capture, Edges, Frame, Picture, Timing, with_password
 
 PICTURE = Picture(width=96, height=72)
@@ -201,6 +201,64 @@ def test_a_capture_that_hangs_is_judged_by_the_age_of_its_picture() -> None:
     assert watched.statuses.empty()
     put(Frame(np.zeros((72, 96, 3), np.uint8), clock.now_s), clock.now_s)
     assert watched.status().state is DeviceState.OK
+
+
+class Stream:
+    """An opened camera that gives 25 pictures a second, for `lasts_s`; each moves the clock on.
+
+    They are noise as bright as `light`; None: they cannot be made.
+    """
+
+    def __init__(self, clock: HandClock, capture: Capture, *, lasts_s: float, light: int | None) -> None:
+        self._clock = clock
+        self._capture = capture
+        self._end_s = clock.now_s + lasts_s
+        self._light = light
+        self._random = np.random.default_rng(7)
+
+    def grab(self) -> bool:
+        self._clock.now_s += 1 / 25
+        self._capture.check()
+        return self._clock.now_s < self._end_s
+
+    def retrieve(self) -> tuple[bool, npt.NDArray[np.uint8] | None]:
+        if self._light is None:
+            return False, None
+        return True, self._random.integers(0, self._light, (72, 96, 3), np.uint8)
+
+    def get(self, _: int) -> float:
+        return 0.0
+
+
+def read(watched: Watched, clock: HandClock, lasts_s: float, light: int | None) -> str:
+    """Why the stream was given up."""
+    with pytest.raises(LinkError) as raised:
+        watched.capture._read(Stream(clock, watched.capture, lasts_s=lasts_s, light=light), None, Backoff())
+    return raised.value.reason
+
+
+def test_a_camera_that_is_slowed_to_a_picture_in_ten_seconds_is_not_stalled() -> None:
+    clock = HandClock()
+    watched = Watched(source("rtsp://x/y", fps=1), clock)
+    watched.capture.pace = 0.1
+    assert read(watched, clock, 60, 90) == "the stream ended"
+    assert watched.capture.frames == 6
+    assert (watched.status().state, watched.statuses.empty()) == (DeviceState.OK, True)
+
+
+def test_pictures_that_come_and_cannot_be_made_are_none() -> None:
+    clock = HandClock()
+    watched = Watched(source("rtsp://x/y"), clock)
+    assert read(watched, clock, 60, None) == "no pictures for 3 s"
+    assert clock.now_s < 100 + camera.STALL_S + 0.1
+
+
+def test_a_camera_that_comes_back_is_black_only_after_a_while() -> None:
+    clock = HandClock()
+    watched = Watched(source("rtsp://x/y"), clock)
+    clock.now_s += 600  # until it could be opened
+    read(watched, clock, 2, 10)
+    assert (watched.status().state, watched.statuses.empty()) == (DeviceState.OK, True)
 
 
 def clip_of(path: Path, picture: npt.NDArray[np.uint8]) -> Path:
