@@ -6,13 +6,14 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.cli.parser import Parser
-from agent.cli.terminal import nobody_reads, show_anything
+from agent.cli.terminal import nobody_reads, show_anything, spoken_log
 from agent.secrecy import forbid_core_dumps
 from agent.words import Lang, language
 from drivers.base import ConfigError, GatehouseError, SystemClock
@@ -44,13 +45,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = command_line(given[0] if given else "").parse_args(given)
     forbid_core_dumps()
     show_anything()
+    lang = options.lang if "lang" in options else Lang.EN
     try:
-        code = int(options.act(options))
+        with nullcontext() if options.act is _run else spoken_log(lang):
+            code = int(options.act(options))
         sys.stdout.flush()
     except GatehouseError as error:
         from agent.cli.complaints import complaint
 
-        for line in complaint(error, options.lang if "lang" in options else Lang.EN):
+        for line in complaint(error, lang):
             print(f"gatehouse: {line}", file=sys.stderr)
         return 2 if isinstance(error, ConfigError) else 1
     except BrokenPipeError:

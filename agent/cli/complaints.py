@@ -36,7 +36,16 @@ _SENTENCES = {
     "see that {} belongs to the user gatehouse and that its disk has room": (
         "请确认 {} 属于 gatehouse 用户，且磁盘有可用空间"
     ),
-    # run
+    # run, safe-outputs, and which file is in force
+    "{}: outputs not put safe: {}; {}": "{}：输出未能置于安全状态：{}；{}",
+    "a device of {} cannot be read": "{} 中有设备无法读取",
+    "the configuration on trial is given up: {}": "放弃试用中的配置：{}",
+    "configuration {} cannot be read: {}": "无法读取配置 {}：{}",
+    "configuration {} is not what was kept": "配置 {} 与保存时不同",
+    "{} cannot be read ({}): the installer's file is in force": "无法读取 {}（{}）：以现场安装的小区配置文件为准",
+    "the compound's file was changed on site: what the centre sent before is given up": (
+        "小区配置文件已在现场更改：放弃中心此前下发的配置"
+    ),
     "this is root, and {} belongs to {}, who cannot open what root writes there": (
         "当前是 root，而 {} 属于 {}，root 写入的文件该用户无法打开"
     ),
@@ -76,6 +85,8 @@ _SENTENCES = {
     "got no key within {} s: {}": "{} 秒内未能设置密钥：{}",
     "refuses a new key: {}": "拒绝新密钥：{}",
     "see its manual": "请查阅其说明书",
+    "{}: others can read its key file {}; cure: chmod 600 {}": "{}：其密钥文件 {} 可被其他用户读取；处理：chmod 600 {}",
+    "{}: its new key stays in {}: {}": "{}：新密钥仍在 {} 中：{}",
     "did not take its new key, the old one is in force": "没有接受新密钥，原密钥仍有效",
     "try again": "请重试",
     "its new key cannot be kept in {}: {}": "无法将新密钥保存到 {}：{}",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.cli import main
 from agent.safe_outputs import put_all_safe
 from agent.settings import SettingsError
 from simulators.gpio_lines import SimGpioLines
@@ -62,6 +63,25 @@ async def test_a_chip_that_is_gone_does_not_keep_the_others_on(tmp_path: Path, l
     file = write(tmp_path, HEAD + other + CHIP % ("gpio", tmp_path / "lines"))
     assert not await asyncio.to_thread(put_all_safe, file)
     assert levels(lines)[:2] == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"),
+    [("en", "gatehouse: gone: outputs not put safe: "), ("zh", "gatehouse: gone：输出未能置于安全状态：没有 GPIO 芯片 ")],
+)
+def test_an_output_that_cannot_be_reached_is_named_in_the_language_of_the_terminal(
+    tmp_path: Path,
+    lang: str,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("agent.cli.forbid_core_dumps", lambda: None)  # it would hold for every test after this one
+    file = write(tmp_path, HEAD + CHIP % ("gone", tmp_path / "nothing") + "[unknown]\n")
+    assert main(["safe-outputs", str(file), "--lang", lang]) == 2
+    first, *rest = capsys.readouterr().err.splitlines()
+    assert first.startswith(said)
+    assert len(rest) == 1, "the mistake in the file"
 
 
 @pytest.mark.parametrize("mistake", ["[[doors]]\nid = 'a'\n", "[[devices]]\ndriver = 'osdp'\n", "[unknown]\n"])

@@ -23,6 +23,8 @@ PLACES = (
     "simulators/centre.py", "simulators/office.py", "simulators/registry.py", "simulators/scenario.py",
 )  # fmt: skip
 """Whose errors reach who calls a command, and whose answers reach who gives an order."""
+LOGS = ("agent/safe_outputs.py", "agent/configuration.py", "drivers/osdp/keys.py")
+LOGGED = {"warning", "error"}
 SAYS = re.compile(
     r"\w*(?<!Cell)(?<!Value)(?<!Runtime)(?<!ArgumentType)Error|AgentTrouble|DeviceFault|_damaged|[Rr]efused|Result|on_news"
 )
@@ -54,6 +56,20 @@ def written(value: ast.expr) -> str:
 
 def english_only(source: str) -> set[str]:
     return {text for text in sentences(source) if not CHINESE.search(COMPLAINTS.both(text).zh)}
+
+
+def warnings(source: str) -> Iterator[str]:
+    """What is logged where a command may read it, with `{}` for what is put in."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in LOGGED:
+            yield re.sub(r"%[.0-9]*[a-z]", "{}", written(node.args[0]))
+
+
+@pytest.mark.parametrize("place", LOGS)
+def test_every_warning_on_the_way_to_an_answer_has_its_chinese(place: str) -> None:
+    said = set(warnings((ROOT / place).read_text("utf-8"))) - {"{}"}
+    assert said
+    assert {text for text in said if not CHINESE.search(COMPLAINTS.both(text).zh)} == set()
 
 
 @pytest.mark.parametrize("place", PLACES)
