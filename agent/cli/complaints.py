@@ -218,6 +218,8 @@ _SENTENCES = {
     "a picture's name is up to 40 letters, digits and hyphens": "图片名最多 40 个字母、数字和连字符",
     "name it so": "请按此命名",
     # models
+    "there is no model {}": "没有模型 {}",
+    "the models are: {}": "可选的模型有：{}",
     "{} is no size of a picture": "{} 不是画面尺寸",
     "write it as 640x480": "请写成 640x480",
     "{} is not fetched: its file is {}": "{} 无须获取：其文件为 {}",

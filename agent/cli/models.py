@@ -48,7 +48,7 @@ def _list(options: argparse.Namespace) -> int:
 def _fetch(options: argparse.Namespace) -> int:
     from models.fetch import fetch
 
-    model = find(options.name, _folder(options))
+    model = _named(options)
     with locked(model.folder):
         path = fetch(model, options.archive)
         give_as_folder(path)
@@ -72,7 +72,7 @@ def _bench(options: argparse.Namespace) -> int:
     width, _, height = options.picture.partition("x")
     if not (width.isdigit() and height.isdigit()):
         raise ConfigError(f"{options.picture} is no size of a picture", hint="write it as 640x480")
-    chosen = [find(options.name, _folder(options))] if options.name else _all(options)
+    chosen = [_named(options)] if options.name else _all(options)
     for model in chosen:
         if not model.path.is_file() and not options.name:
             print(f"{model.card.name:28}{_NOT_FETCHED.to(options.lang)}")
@@ -80,6 +80,14 @@ def _bench(options: argparse.Namespace) -> int:
         for pace in measure(model, (int(height), int(width)), max(1, options.rounds)):
             print(f"{pace.model:28}{pace.runtime:16}{pace.width}x{pace.height}  {pace.cpu_ms:7.1f} ms")
     return 0
+
+
+def _named(options: argparse.Namespace) -> Model:
+    """By name, or by the path of a card of the installer's own. Raises: ConfigError with the names there are."""
+    name, known = options.name, names()
+    if name not in known and not (name.endswith(".toml") and Path(name).is_file()):
+        raise ConfigError(f"there is no model {name}", hint=f"the models are: {', '.join(known)}")
+    return find(name, _folder(options))
 
 
 def _all(options: argparse.Namespace) -> Iterator[Model]:

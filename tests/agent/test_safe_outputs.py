@@ -67,7 +67,10 @@ async def test_a_chip_that_is_gone_does_not_keep_the_others_on(tmp_path: Path, l
 
 @pytest.mark.parametrize(
     ("lang", "said"),
-    [("en", "gatehouse: gone: outputs not put safe: "), ("zh", "gatehouse: gone：输出未能置于安全状态：没有 GPIO 芯片 ")],
+    [
+        ("en", "gatehouse: gone: outputs not put safe: "),
+        ("zh", "gatehouse: gone：输出未能置于安全状态：没有 GPIO 芯片 "),
+    ],
 )
 def test_an_output_that_cannot_be_reached_is_named_in_the_language_of_the_terminal(
     tmp_path: Path,

@@ -10,6 +10,7 @@ import pytest
 from agent.cli import main
 from agent.cli.complaints import COMPLAINTS
 from agent.files import permissions
+from models.card import names
 from simulators.__main__ import main as simulators
 
 ROOT = Path(__file__).parents[3]
@@ -91,7 +92,7 @@ def test_one_without_chinese_is_found() -> None:
     ("call", "said"),
     [
         (("keys", "show", "nowhere.pub"), "gatehouse: nowhere.pub：文件不存在 → 请指定您有权读取的文件"),
-        (("models", "fetch", "nothing", "--folder", "."), "gatehouse: 没有模型卡片 "),
+        (("models", "fetch", "nothing", "--folder", "."), "gatehouse: 没有模型 nothing → 可选的模型有："),
         (("audit", "show", "--log", "."), "gatehouse: .：是目录，不是文件 → 请以 root 或 gatehouse 用户运行"),
         (("centre", "--broker", "mqtt://x", "--collectors", "1"), "gatehouse: --collectors 须共用"),
         (("centre", "--broker", "nonsense"), "gatehouse: nonsense 不是消息代理地址"),
@@ -130,6 +131,16 @@ def test_what_is_wrong_and_its_cure_are_one_line_in_chinese(
     error = capsys.readouterr().err
     assert error.startswith(said)
     assert "→" in error.splitlines()[0]
+
+
+@pytest.mark.parametrize("do", ["fetch", "bench"])
+@pytest.mark.parametrize("name", ["nothing", "nowhere.toml"])
+def test_a_model_that_is_none_is_answered_with_those_there_are(
+    do: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["models", do, name, "--folder", ".", "--lang", "en"]) == 2
+    there = ", ".join(names())
+    assert capsys.readouterr().err == f"gatehouse: there is no model {name} → the models are: {there}\n"
 
 
 def test_the_cure_of_a_file_that_may_not_be_read_is_chinese_too() -> None:

