@@ -2,7 +2,8 @@
 
 A quarter-size luma plane is compared with a background that follows it slowly. The first picture seeds the background,
 so a start is quiet. A change of most of the picture (infrared switch, exposure, a loop's seam) seeds it anew: that one
-frame counts as moving everywhere, and the next is judged as usual.
+frame counts as moving everywhere, and the next is judged as usual. What is private is left out of all this: it stays
+black whatever the light does.
 """
 
 import math
@@ -12,6 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from agent.vision.private import PrivateAreas
 from models.detector import Boxes, Picture
 
 Luma = npt.NDArray[np.uint8]
@@ -47,9 +49,12 @@ STILL = Motion(np.empty((0, 4), np.float32))
 
 
 class MotionGate:
-    """Of one camera; pictures of one size, in order."""
+    """Of one camera; pictures of one size, in order, black where `private` has blackened them."""
 
-    def __init__(self) -> None:
+    def __init__(self, private: PrivateAreas | None = None) -> None:
+        self._private = private
+        self._visible: Luma | None = None
+        """1 where the scene is to be seen; None: everywhere."""
         self._background: npt.NDArray[np.float32] | None = None
         self._at_s = 0.0
         self.half: Luma = np.empty((0, 0), np.uint8)
@@ -63,11 +68,20 @@ class MotionGate:
         background, passed_s, self._at_s = self._background, mono_s - self._at_s, mono_s
         if background is None:
             self._background = luma.astype(np.float32)
+            if self._private is not None:
+                self._visible = self._private.visible(*picture.shape[:2], *luma.shape)
             return STILL
-        shift = _middle((luma[::_SAMPLE, ::_SAMPLE] - background[::_SAMPLE, ::_SAMPLE]).ravel())
-        mask = _changed(luma, cv2.convertScaleAbs(background, alpha=1, beta=shift))
+        visible = self._visible
+        differences = luma[::_SAMPLE, ::_SAMPLE] - background[::_SAMPLE, ::_SAMPLE]
+        shift = _middle(differences.ravel() if visible is None else differences[visible[::_SAMPLE, ::_SAMPLE] > 0])
+        # No darker than black.
+        mask = _changed(luma, cv2.convertScaleAbs(np.maximum(background, -shift), alpha=1, beta=shift))
+        seen = mask.size
+        if visible is not None:
+            cv2.bitwise_and(mask, visible, dst=mask)
+            seen = cv2.countNonZero(visible)
         cells = cv2.countNonZero(mask)
-        if cells > _GLOBAL_SHARE * mask.size or abs(shift) > _GLOBAL_SHIFT:
+        if cells > _GLOBAL_SHARE * seen or abs(shift) > _GLOBAL_SHIFT:
             self._background = luma.astype(np.float32)
             return Motion(STILL.areas, everywhere=True)
         cv2.accumulateWeighted(luma, background, 1 - math.exp(-max(passed_s, 0.0) / _FOLLOW_S))
@@ -86,6 +100,8 @@ def _changed(one: Luma, other: cv2.typing.MatLike) -> Luma:
 
 def _middle(values: npt.NDArray[np.float32]) -> float:
     """The median, to within one of its neighbours, for a tenth of what NumPy's costs; `values` are put out of order."""
+    if not len(values):
+        return 0.0
     middle = len(values) // 2
     values.partition(middle)
     return float(values[middle])

@@ -62,7 +62,7 @@ class CameraWatch:
     def __init__(self, camera: WatchedCamera, profile: Profile, *, min_score: float, confident: float) -> None:
         self.id = DeviceId(camera.source.id)
         self._private = PrivateAreas(camera.privacy)
-        self._gate = MotionGate()
+        self._gate = MotionGate(self._private)
         self._tamper = Tamper()
         self._viewed = False
         self._tracker = Tracker(

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from agent.vision.motion import MotionGate
+from agent.vision.motion import Motion, MotionGate
+from agent.vision.private import PrivateAreas
 from models.detector import Picture
 
 HEIGHT, WIDTH = 272, 640
@@ -69,6 +70,46 @@ def test_a_switch_of_light_counts_for_one_frame(scene: Scene, light: float) -> N
     assert gate.look(scene.picture(light=light), 10 * STEP_S).everywhere
     after = [gate.look(scene.picture(light=light), (11 + i) * STEP_S).any for i in range(20)]
     assert not any(after)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+@pytest.mark.parametrize(("light", "switched"), [(-22.0, False), (22.0, False), (-35.0, True), (60.0, True)])
+def test_what_is_private_moves_for_no_light_and_hides_no_switch(
+    scene: Scene, share: float, light: float, *, switched: bool
+) -> None:
+    right = WIDTH * share - 1
+    private = PrivateAreas([((0, 0), (right, 0), (right, HEIGHT - 1), (0, HEIGHT - 1))])
+    gate = MotionGate(private)
+
+    def look(number: int, light: float) -> Motion:
+        picture = scene.picture(light=light)
+        private.black_out(picture)
+        return gate.look(picture, number * STEP_S)
+
+    assert not any(look(number, 0).any for number in range(10))
+    assert look(10, light).everywhere == switched
+    assert not any(look(number, light).any for number in range(11, 30))
+
+
+def test_who_walks_beside_what_is_private_moves_and_all_that_is_private_does_not(scene: Scene) -> None:
+    for right, moves in ((300, True), (WIDTH, False)):
+        private = PrivateAreas([((0, 0), (right, 0), (right, HEIGHT), (0, HEIGHT))])
+        gate = MotionGate(private)
+        moved = []
+        for number in range(10):
+            picture = scene.picture(person=320 + 20 * number if number else None)
+            private.black_out(picture)
+            moved.append(gate.look(picture, number * STEP_S).any)
+        assert moved == [False, *[moves] * 9]
+
+
+def test_shadows_that_cannot_become_darker_are_still() -> None:
+    gate = MotionGate()
+    noise = np.random.default_rng(7)
+    for number, light in enumerate([0] * 5 + [-24] * 20):
+        picture = np.full((HEIGHT, WIDTH, 3), 120 + light, np.uint8)
+        picture[:, : WIDTH // 8] = 3
+        assert not gate.look(picture + noise.integers(0, 3, picture.shape, np.uint8), number * STEP_S).any
 
 
 def test_a_thing_put_down_becomes_part_of_the_scene(scene: Scene) -> None:
