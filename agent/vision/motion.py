@@ -53,7 +53,7 @@ class MotionGate:
 
     def __init__(self, private: PrivateAreas | None = None) -> None:
         self._private = private
-        self._visible: Luma | None = None
+        self.visible: Luma | None = None
         """1 where the scene is to be seen; None: everywhere."""
         self._background: npt.NDArray[np.float32] | None = None
         self._at_s = 0.0
@@ -69,9 +69,9 @@ class MotionGate:
         if background is None:
             self._background = luma.astype(np.float32)
             if self._private is not None:
-                self._visible = self._private.visible(*picture.shape[:2], *luma.shape)
+                self.visible = self._private.visible(*picture.shape[:2], *luma.shape)
             return STILL
-        visible = self._visible
+        visible = self.visible
         differences = luma[::_SAMPLE, ::_SAMPLE] - background[::_SAMPLE, ::_SAMPLE]
         shift = _middle(differences.ravel() if visible is None else differences[visible[::_SAMPLE, ::_SAMPLE] > 0])
         # No darker than black.

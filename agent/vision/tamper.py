@@ -3,7 +3,8 @@
 Works on the small brightness plane of the motion gate, once a second, for about half a millisecond. What is compared
 is where a picture has edges and how sharp they are, in blocks and free of contrast and brightness, so that lights, an
 infrared switch, people and daylight that wanders change little. The first pictures seed the reference; it follows
-slowly, and only while nothing is wrong. A picture that is all black is not judged: lights out look the same.
+slowly, and only while nothing is wrong. A picture that is all black is not judged: lights out look the same. Nor are
+private areas and their edges, which stay whatever is held before the lens.
 """
 
 import math
@@ -35,6 +36,10 @@ _BLACK = 12.0
 _TEXTURE = 3.0
 """Deviation of the edges, in levels, from which on a block can be compared."""
 _LEAST_BLOCKS = 6
+_LEAST_SHARE = 0.25
+"""Share of a block that must be seen beside what is private."""
+_MARGIN = np.ones((5, 5), np.uint8)
+"""So far an edge of what is private reaches into what is made of the plane."""
 _LIKE = 0.5
 """Correlation of edges from which on a block shows the same as its reference."""
 _SAME_SHARE = 0.3
@@ -56,10 +61,49 @@ class _Look:
     light: Blocks
 
 
+class _Grid:
+    """Means by block, of a plane of which only that part counts where `visible` is 1; None: all of it."""
+
+    def __init__(self, visible: Plane | None) -> None:
+        self.visible = visible
+        self.seen: npt.NDArray[np.bool_] | None = None
+        """By block, whether enough of it is seen."""
+        if visible is not None:
+            self._weights = visible.astype(np.float32)
+            share = _blocks(self._weights)
+            self.seen, self._share = share >= _LEAST_SHARE, np.maximum(share, np.float32(1e-3))
+
+    def means(self, values: npt.NDArray[np.float32] | Plane) -> Blocks:
+        """Of a plane of bytes rounded, which is enough for its brightness and detail."""
+        if self.visible is None:
+            return _blocks(values)
+        return np.asarray(_blocks(self._weights * values) / self._share, np.float32)
+
+    def product(self, one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> Blocks:
+        return self.means(np.asarray(cv2.multiply(one, other), np.float32))
+
+    def deviation(self, values: npt.NDArray[np.float32], means: Blocks) -> Blocks:
+        return np.asarray(np.sqrt(np.maximum(self.product(values, values) - means * means, 0)), np.float32)
+
+    def look(self, plane: Plane) -> _Look:
+        smooth = cv2.GaussianBlur(plane, (3, 3), 0)
+        across = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=0.125)
+        down = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, scale=0.125)
+        edges = np.asarray(cv2.magnitude(across, down), np.float32)
+        detail = cv2.absdiff(plane, cv2.blur(plane, (5, 5)))
+        return _Look(edges, self.means(edges), self.means(detail.astype(np.float32)), self.means(plane))
+
+    def brightest(self, plane: Plane) -> float:
+        """Mean and four deviations."""
+        mean, deviation = cv2.meanStdDev(plane, mask=self.visible)
+        return float(mean.item() + 4 * deviation.item())
+
+
 class Tamper:
     """Of one camera; planes of one size, in order. `reference_s` is when the pictures began that it compares with."""
 
     def __init__(self) -> None:
+        self._grid: _Grid | None = None
         self.flaw: Flaw | None = None
         self.reference_s = 0.0
         self._reference: _Look | None = None
@@ -71,20 +115,25 @@ class Tamper:
         self._candidate: Flaw | None = None
         self._agreed = 0
 
-    def look(self, plane: Plane, mono_s: float) -> bool:
-        """Judge a picture, if one is due; whether there is news: a flaw has come or gone, or the reference is new."""
+    def look(self, plane: Plane, mono_s: float, visible: Plane | None) -> bool:
+        """Judge a picture, if one is due; whether there is news: a flaw has come or gone, or the reference is new.
+
+        `visible` is 1 where nothing private is, and the same for all pictures.
+        """
         passed_s = mono_s - self._judged_s
         if passed_s < EVERY_S:
             return False
         self._judged_s = mono_s
         frozen = self._frozen(plane, mono_s)
-        if _brightest(plane) < _BLACK:
+        if self._grid is None:
+            self._grid = _Grid(None if visible is None else np.asarray(cv2.erode(visible, _MARGIN), np.uint8))
+        if self._grid.brightest(plane) < _BLACK:
             return False
-        now = _look(plane)
+        now = self._grid.look(plane)
         if self._reference is None:
             self._seed(now, mono_s)
             return True
-        found = Flaw.FROZEN if frozen else _compare(now, self._reference)
+        found = Flaw.FROZEN if frozen else _compare(now, self._reference, self._grid)
         if found is None:
             self._follow(now, passed_s)
         if self.flaw is Flaw.TURNED and found is Flaw.TURNED and mono_s - self._flaw_since_s >= RESEED_S:
@@ -128,28 +177,15 @@ class Tamper:
         return True
 
 
-def _brightest(plane: Plane) -> float:
-    """Mean and four deviations."""
-    mean, deviation = cv2.meanStdDev(plane)
-    return float(mean.item() + 4 * deviation.item())
-
-
-def _look(plane: Plane) -> _Look:
-    smooth = cv2.GaussianBlur(plane, (3, 3), 0)
-    across = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=0.125)
-    down = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, scale=0.125)
-    edges = np.asarray(cv2.magnitude(across, down), np.float32)
-    detail = cv2.absdiff(plane, cv2.blur(plane, (5, 5)))
-    return _Look(edges, _blocks(edges), _blocks(detail.astype(np.float32)), _blocks(plane))
-
-
-def _compare(now: _Look, reference: _Look) -> Flaw | None:
-    spread = _deviation(reference.edges, reference.strength)
+def _compare(now: _Look, reference: _Look, grid: _Grid) -> Flaw | None:
+    spread = grid.deviation(reference.edges, reference.strength)
     telling = spread >= _TEXTURE
+    if grid.seen is not None:
+        telling &= grid.seen
     if int(telling.sum()) < _LEAST_BLOCKS:
         return None
-    like = _product(now.edges, reference.edges) - now.strength * reference.strength
-    like /= np.maximum(spread * _deviation(now.edges, now.strength), 1e-3)
+    like = grid.product(now.edges, reference.edges) - now.strength * reference.strength
+    like /= np.maximum(spread * grid.deviation(now.edges, now.strength), 1e-3)
     same = float((like[telling] >= _LIKE).mean())
     strength = _median(now.strength[telling] / reference.strength[telling])
     lit = _median(now.light[telling]) / max(_median(reference.light[telling]), 1.0)
@@ -169,13 +205,4 @@ def _median(values: npt.NDArray[np.float32]) -> float:
 
 
 def _blocks(values: npt.NDArray[np.float32] | Plane) -> Blocks:
-    """Means; of a plane rounded, which is enough for its brightness and detail."""
     return np.asarray(cv2.resize(values, (_COLUMNS, _ROWS), interpolation=cv2.INTER_AREA), np.float32)
-
-
-def _product(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> Blocks:
-    return _blocks(np.asarray(cv2.multiply(one, other), np.float32))
-
-
-def _deviation(values: npt.NDArray[np.float32], means: Blocks) -> Blocks:
-    return np.asarray(np.sqrt(np.maximum(_product(values, values) - means * means, 0)), np.float32)

@@ -105,7 +105,7 @@ class CameraWatch:
         """Black out what is private, judge the motion; whether the frame is worth a look."""
         self._private.black_out(frame.picture)
         motion = self._gate.look(frame.picture, frame.mono_s)
-        self._viewed = self._tamper.look(self._gate.luma, frame.mono_s)
+        self._viewed = self._tamper.look(self._gate.luma, frame.mono_s, self._gate.visible)
         while self._recent and frame.mono_s - self._recent[0][0] > _RECENT_S:
             self._recent.popleft()
         self._new = motion.any and self._newcomers.look(motion.areas, self._tracker.places(frame.mono_s))

@@ -8,6 +8,7 @@ import pytest
 
 from agent.observations import Flaw
 from agent.vision.motion import MotionGate
+from agent.vision.private import PrivateAreas
 from agent.vision.tamper import EVERY_S, FROZEN_S, RESEED_S, Tamper
 from simulators.clips import fetch_bikes
 from simulators.lens import Noise, Picture, Trouble, through
@@ -38,14 +39,22 @@ TOLD = {
 }
 
 
+NOTHING = PrivateAreas([])
+WINDOWS = PrivateAreas(
+    ((x, y), (x + 60, y), (x + 60, y + 40), (x, y + 40)) for x in range(20, 600, 110) for y in (10, 100, 190)
+)
+"""Their edges are a good part of all edges of a picture, and stay."""
+
+
 class Camera:
     """A fixed camera at one view, with a sensor's noise."""
 
-    def __init__(self, view: Picture) -> None:
+    def __init__(self, view: Picture, private: PrivateAreas = NOTHING) -> None:
         self.view = view
         self.tamper = Tamper()
         self.now_s = 100.0
-        self._gate = MotionGate()
+        self._private = private
+        self._gate = MotionGate(private)
         self.show(view, 5)
 
     def show(self, picture: Picture, seconds: float, *, frozen: bool = False) -> set[Flaw | None]:
@@ -53,17 +62,22 @@ class Camera:
         said, noisy = {self.tamper.flaw}, NOISE.on(picture)
         for _ in range(round(seconds / EVERY_S)):
             self.now_s += EVERY_S
-            self._gate.look(noisy if frozen else NOISE.on(picture), self.now_s)
-            self.tamper.look(self._gate.luma, self.now_s)
+            shown = noisy.copy() if frozen else NOISE.on(picture)
+            self._private.black_out(shown)
+            self._gate.look(shown, self.now_s)
+            self.tamper.look(self._gate.luma, self.now_s, self._gate.visible)
             said.add(self.tamper.flaw)
         return said
 
 
+@pytest.mark.parametrize("private", [NOTHING, WINDOWS], ids=["", "private areas"])
 @pytest.mark.parametrize("trouble", list(TOLD))
-def test_each_tampering_is_told_within_seconds_at_every_view_and_its_end_too(trouble: Trouble) -> None:
+def test_each_tampering_is_told_within_seconds_at_every_view_and_its_end_too(
+    trouble: Trouble, private: PrivateAreas
+) -> None:
     for number in SHARP:
         view = VIEWS[number]
-        camera = Camera(view)
+        camera = Camera(view, private)
         camera.show(through(view, trouble), 5)
         assert camera.tamper.flaw in TOLD[trouble], number
         assert camera.show(view, 5) <= TOLD[trouble] | {None}
@@ -95,10 +109,13 @@ def _out(picture: Picture) -> Iterator[Picture]:
     yield picture
 
 
+@pytest.mark.parametrize("private", [NOTHING, WINDOWS], ids=["", "private areas"])
 @pytest.mark.parametrize("happens", [_lights, _switches, _out])
-def test_lights_and_infrared_are_no_tampering_at_any_view(happens: Callable[[Picture], Iterator[Picture]]) -> None:
+def test_lights_and_infrared_are_no_tampering_at_any_view(
+    happens: Callable[[Picture], Iterator[Picture]], private: PrivateAreas
+) -> None:
     for number, view in enumerate(VIEWS):
-        camera = Camera(view)
+        camera = Camera(view, private)
         for picture in happens(view):
             assert camera.show(picture, 5) == {None}, number
 
