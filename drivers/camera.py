@@ -38,6 +38,8 @@ STALL_S: Final = 3.0
 """Without a picture for this long a camera is in fault and is opened anew."""
 
 _OPEN_S = 5.0
+_PROVEN_S = 5.0
+"""A stream that has lasted for so long is opened anew at once when it ends; one that keeps ending waits longer."""
 _DEFAULT_RATE = 25.0
 _MOST_PIXELS = 4096 * 4096
 _SHAPE = 0.03
@@ -218,7 +220,7 @@ class Capture:
         """Until told to stop, or better opened anew. Raises: LinkError when no more pictures come."""
         import cv2
 
-        due = begun = last = good_s = self._bright_s = self._clock.mono_s()
+        due = begun = last = good_s = opened_s = self._bright_s = self._clock.mono_s()
         number, timing = 0, Timing()
         while not self._stopping.is_set():
             got = reader.grab()
@@ -245,7 +247,8 @@ class Capture:
                 self._judge(picture, now)
                 stuck = not rate and self._edges.stuck(picture, now)  # before others have it, and paint on it
                 self._put(Frame(self._sized(picture), taken_s), now)
-                backoff.reset()
+                if now - opened_s >= _PROVEN_S:
+                    backoff.reset()
                 if stuck:
                     _log.info("camera %s: an edge of its pictures stands still; it is opened anew", self.config.id)
                     return

@@ -230,10 +230,11 @@ class Stream:
         return 0.0
 
 
-def read(watched: Watched, clock: HandClock, lasts_s: float, light: int | None) -> str:
+def read(watched: Watched, clock: HandClock, lasts_s: float, light: int | None, backoff: Backoff | None = None) -> str:
     """Why the stream was given up."""
+    stream = Stream(clock, watched.capture, lasts_s=lasts_s, light=light)
     with pytest.raises(LinkError) as raised:
-        watched.capture._read(Stream(clock, watched.capture, lasts_s=lasts_s, light=light), None, Backoff())
+        watched.capture._read(stream, None, backoff or Backoff())
     return raised.value.reason
 
 
@@ -259,6 +260,19 @@ def test_a_camera_that_comes_back_is_black_only_after_a_while() -> None:
     clock.now_s += 600  # until it could be opened
     read(watched, clock, 2, 10)
     assert (watched.status().state, watched.statuses.empty()) == (DeviceState.OK, True)
+
+
+def test_a_stream_that_keeps_ending_is_opened_ever_later_and_one_that_has_lasted_at_once() -> None:
+    clock = HandClock()
+    watched = Watched(source("rtsp://x/y"), clock)
+    backoff = Backoff(first_s=0.5, ceiling_s=10.0)
+    waits = []
+    for _ in range(8):
+        read(watched, clock, 1, 90, backoff)
+        waits.append(backoff.next_s())
+    assert waits[-1] >= 5
+    read(watched, clock, 10, 90, backoff)
+    assert backoff.next_s() <= 0.5
 
 
 def clip_of(path: Path, picture: npt.NDArray[np.uint8]) -> Path:
