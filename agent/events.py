@@ -187,7 +187,7 @@ CATALOGUE: Mapping[Kind, KindInfo] = {
     **_pair(Kind.LOCKDOWN, Kind.LOCKDOWN_RESTORED, Lane.ALARM, Severity.MAJOR,
             "Door in lockdown", "门禁紧急封锁", 431),
     **_pair(Kind.READER_LOCKED_OUT, Kind.READER_LOCKED_OUT_RESTORED, Lane.ALARM, Severity.MAJOR,
-            "Reader locked after wrong PINs", "密码错误次数过多,读卡器锁定", 461),
+            "Reader locked after wrong PINs", "密码错误次数过多，读卡器锁定", 461),
     **_pair(Kind.READER_DEFAULT_KEY, Kind.READER_DEFAULT_KEY_RESTORED, Lane.ALARM, Severity.MAJOR,
             "Reader uses the default key", "读卡器使用默认密钥", None),
     **_pair(Kind.READER_IDENTITY, Kind.READER_IDENTITY_RESTORED, Lane.ALARM, Severity.MAJOR,
@@ -232,7 +232,7 @@ CATALOGUE: Mapping[Kind, KindInfo] = {
         Lane.ALARM, Severity.CRITICAL, "Perimeter alarm verified by picture", "周界报警经图像复核属实", 139
     ),
     Kind.PERIMETER_NOT_SEEN: KindInfo(
-        Lane.ALARM, Severity.MINOR, "Perimeter alarm, nobody in the picture", "周界报警复核,画面中未见人员"
+        Lane.ALARM, Severity.MINOR, "Perimeter alarm, nobody in the picture", "周界报警复核，画面中未见人员"
     ),
     Kind.PERIMETER_UNKNOWN: KindInfo(
         Lane.ALARM, Severity.MAJOR, "Perimeter alarm, no verdict by picture", "周界报警无法图像复核"
@@ -269,14 +269,14 @@ CATALOGUE: Mapping[Kind, KindInfo] = {
     Kind.DURESS_ENTRY: KindInfo(
         Lane.ALARM, Severity.CRITICAL, "Door opened under duress", "胁迫开门", 124, silent=True
     ),
-    Kind.RULE_FAULT: KindInfo(Lane.FAULT, Severity.CRITICAL, "Rule failed, needs attention", "规则异常,需检修"),
+    Kind.RULE_FAULT: KindInfo(Lane.FAULT, Severity.CRITICAL, "Rule failed, needs attention", "规则异常，需检修"),
     Kind.UPLINK_REFUSED: KindInfo(Lane.FAULT, Severity.MAJOR, "Refused by the centre or broker", "上报被拒绝"),
     Kind.RECEIPT_MISMATCH: KindInfo(
         Lane.FAULT, Severity.CRITICAL, "Receipt does not fit the journal", "回执与事件日志不符"
     ),
     Kind.RECEIPT_FORGED: KindInfo(Lane.FAULT, Severity.CRITICAL, "Receipt that nobody vouches for", "来源不可信的回执"),
     Kind.EPOCH_STARTED: KindInfo(Lane.LEDGER, Severity.INFO, "Journal begun", "事件日志新纪元"),
-    Kind.ENTRIES_DROPPED: KindInfo(Lane.LEDGER, Severity.MAJOR, "Entries dropped for room", "空间不足,事件被丢弃"),
+    Kind.ENTRIES_DROPPED: KindInfo(Lane.LEDGER, Severity.MAJOR, "Entries dropped for room", "空间不足，事件被丢弃"),
     Kind.AGENT_STARTED: KindInfo(Lane.LEDGER, Severity.INFO, "Gateway started", "网关启动"),
     Kind.AGENT_STOPPED: KindInfo(Lane.LEDGER, Severity.INFO, "Gateway stopped", "网关停止"),
     Kind.CREDENTIALS_CHANGED: KindInfo(Lane.LEDGER, Severity.INFO, "Card list changed", "通行名单已更新"),

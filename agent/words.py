@@ -1,4 +1,9 @@
-"""Sentences for people, in English and Chinese, kept side by side."""
+"""Sentences for people, in English and Chinese, kept side by side.
+
+How the Chinese is set: a space between a Chinese sign and a Latin letter or digit, whether written or put in
+(`spaced`); punctuation of full width (，。；：？！（）) with no space about it, and 、 between the members of a list.
+What is typed, or stands so in a file, keeps the signs it is typed with: `mqtts://主机:端口`.
+"""
 
 import errno
 import re
@@ -66,12 +71,18 @@ class Phrasebook:
         return {re.compile(re.escape(en).replace(r"\{\}", "(.+?)"), re.DOTALL): zh for en, zh in named}
 
 
+def spaced(named: str) -> str:
+    """What is put in behind a Chinese sign: with a space, unless it is Chinese itself."""
+    return named if _CHINESE.match(named) else f" {named}"
+
+
 def language(environment: Mapping[str, str], chosen: str | None = None) -> Lang:
     """The language asked for (`--lang zh`), else the one of the terminal."""
     named = chosen or next((environment[key] for key in ("LC_ALL", "LC_MESSAGES", "LANG") if environment.get(key)), "")
     return Lang.ZH if named.lower().startswith("zh") else Lang.EN
 
 
+_CHINESE = re.compile("[一-鿿]")
 _IN_CHINESE = {
     errno.ENOENT: "文件不存在",
     errno.EACCES: "没有权限",

@@ -62,7 +62,7 @@ class Narrator:
             self._pick(
                 Words(
                     f"  {doors} doors, {sensors} sensors, {cameras} camera(s), all on simulated wires; starting …",
-                    f"  {doors} 扇门、{sensors} 个传感器、{cameras} 台摄像机,全部为模拟线路;启动中…",
+                    f"  {doors} 扇门、{sensors} 个传感器、{cameras} 台摄像机，全部为模拟线路；启动中…",
                 )
             )
         )
@@ -72,7 +72,7 @@ class Narrator:
             self._pick(
                 Words(
                     f"  up: agent pid {compound.agent.pid}, MQTT on 127.0.0.1:{compound.broker.port}",
-                    f"  已启动:代理进程 {compound.agent.pid},MQTT 127.0.0.1:{compound.broker.port}",
+                    f"  已启动：代理进程 {compound.agent.pid}，MQTT 127.0.0.1:{compound.broker.port}",
                 )
             )
         )
@@ -120,7 +120,7 @@ class Narrator:
             (Words("events delivered", "送达事件"), sum(self._kinds.values())),
             (Words("confirmed by the centre", "中心已确认条目"), proof.confirmed),
             (Words("waiting", "待确认"), outcome.waiting),
-            (Words("duplicates (removed)", "重复(已去除)"), proof.duplicates),
+            (Words("duplicates (removed)", "重复（已去除）"), proof.duplicates),
             (Words("gaps", "缺口"), proof.gaps),
             (Words("broken hash chains", "断裂的哈希链"), proof.broken),
             (Words("latency, wire to centre, p50 / p99", "线路到中心时延 p50 / p99"),
@@ -142,7 +142,7 @@ class Narrator:
     def staying(self, compound: SimCompound) -> None:
         self._console.print(
             self._pick(
-                Words("Staying up; Ctrl-C ends. Watch it with:", "保持运行,Ctrl-C 结束。可以这样观察:"),
+                Words("Staying up; Ctrl-C ends. Watch it with:", "保持运行，Ctrl-C 结束。可以这样观察："),
             )
             + f"\n  mosquitto_sub -V 5 -p {compound.broker.port} -t 'gatehouse/1/up/#' -v"
             + f"\n  gatehouse status {compound.file}"

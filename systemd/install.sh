@@ -126,7 +126,7 @@ tell_system() {
 next_steps() {
   cat <<TEXT
 
-Done. Next 完成，下一步:
+Done. Next 完成，下一步：
   1. describe the compound 填写小区配置     sudoedit $etc/compound.toml
   2. put each key where the file says, mode 0600, owner gatehouse 放置密钥
        sudo install -o gatehouse -g gatehouse -m 0600 reader.key $etc/keys/

@@ -16,7 +16,7 @@ from agent.settings import Name, Settings, load
 from agent.words import Lang, Words
 from drivers.base import Card, ConfigError
 
-_NUMBER = Words("card number: ", "卡号: ")
+_NUMBER = Words("card number: ", "卡号：")
 IN_FORCE = Words("in force at the running agent within seconds", "运行中的网关几秒内生效")
 
 
@@ -82,8 +82,8 @@ def _add(options: argparse.Namespace) -> int:
         valid_until=end,
         extended=options.extended,
         exempt=options.exempt,
-        pin=_ask(Words("PIN: ", "密码: "), options.lang) if options.pin or options.duress else None,
-        duress=_ask(Words("duress PIN: ", "胁迫密码: "), options.lang) if options.duress else None,
+        pin=_ask(Words("PIN: ", "密码："), options.lang) if options.pin or options.duress else None,
+        duress=_ask(Words("duress PIN: ", "胁迫密码："), options.lang) if options.duress else None,
     )
     print(f"{added.reference}  {added.holder}; {IN_FORCE.to(options.lang)}")
     return 0
@@ -138,9 +138,9 @@ def _done(applied: Applied, csv: Path) -> Words:
 
 
 def _report(rejected: Rejected, lang: Lang) -> str:
-    card = f" ({rejected.card})" if rejected.card else ""
-    where = Words(f"line {rejected.line}{card}", f"第 {rejected.line} 行{card}").to(lang)
-    return f"{where}: {rejected.reason.to(lang)} → {rejected.cure.to(lang)}"
+    card = Words(f" ({rejected.card})", f"（{rejected.card}）") if rejected.card else Words("", "")
+    where = Words(f"line {rejected.line}{card.en}: ", f"第 {rejected.line} 行{card.zh}：").to(lang)
+    return f"{where}{rejected.reason.to(lang)} → {rejected.cure.to(lang)}"
 
 
 def _line(credential: Credential, zone: ZoneInfo) -> str:

@@ -6,7 +6,7 @@ from agent.words import Phrasebook
 
 _SENTENCES = {
     # argparse's own
-    "usage: ": "用法: ",
+    "usage: ": "用法：",
     "error": "错误",
     "positional arguments": "参数",
     "options": "选项",

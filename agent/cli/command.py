@@ -196,7 +196,7 @@ def private_key(path: Path, lang: Lang) -> Ed25519PrivateKey:
     """Asks for a passphrase where the file wants one. Raises: ConfigError."""
     secret = b""
     if b"ENCRYPTED" in _read(path):
-        asked = Words("passphrase: ", "口令: ").to(lang)
+        asked = Words("passphrase: ", "口令：").to(lang)
         secret = (getpass.getpass(asked) if sys.stdin.isatty() else sys.stdin.readline().strip()).encode()
     return read_private(path, secret)
 

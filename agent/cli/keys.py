@@ -52,8 +52,8 @@ def _passphrase(lang: Lang) -> bytes:
     """Raises: ConfigError."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().strip().encode()
-    secret = getpass.getpass(Words("passphrase: ", "口令: ").to(lang))
-    if not secret or secret != getpass.getpass(Words("again: ", "再次输入: ").to(lang)):
+    secret = getpass.getpass(Words("passphrase: ", "口令：").to(lang))
+    if not secret or secret != getpass.getpass(Words("again: ", "再次输入：").to(lang)):
         raise ConfigError("the passphrases differ, or are empty", hint="type the same twice, or use --plain")
     return secret.encode()
 

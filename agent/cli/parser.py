@@ -26,7 +26,7 @@ class Parser(argparse.ArgumentParser):
         if not self._chinese:
             super().error(message)
         self.print_usage(sys.stderr)
-        self.exit(2, f"{self.prog}: {_chinese('error')}: {_chinese(message)}\n")
+        self.exit(2, f"{self.prog}: {_chinese('error')}：{_chinese(message)}\n")
 
 
 class _Formatter(argparse.HelpFormatter):

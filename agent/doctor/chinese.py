@@ -272,6 +272,7 @@ SENTENCES: Final = {
     "{} does not answer": "{} 没有应答",
     "{} hung up: {}": "{} 断开了连接：{}",
     "{} cannot be reached: {}": "无法连接 {}：{}",
+    "the broker closed the connection: {}": "消息代理断开了连接：{}",
     "{} closed the connection: {}": "{} 断开了连接：{}",
     "{} has acknowledged nothing for {} s": "{} 已 {} 秒没有任何确认",
     "the name {} is not found": "找不到主机名 {}",

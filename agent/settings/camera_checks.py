@@ -6,7 +6,7 @@ from agent.observations import Label
 from agent.settings.cameras import Camera, Line, Point, Zone, ZoneKind
 from agent.settings.models import Door, Sensor, SensorKind, Settings
 from agent.settings.problems import Finding, KeyPath
-from agent.words import Words
+from agent.words import Words, spaced
 
 _CLEAR_PX = 4.0
 """The point that says where inside is must be this far from the line."""
@@ -215,10 +215,13 @@ def _absent(place: KeyPath, name: str, there: Iterable[str], noun: Words, where:
     names = list(there)
     return Finding(
         place,
-        Words(f'is "{name}", which is not a {noun.en} in this file.', f'当前为 "{name}"，文件中没有这样的{noun.zh}。'),
+        Words(
+            f'is "{name}", which is not a {noun.en} in this file.',
+            f'当前为 "{name}"，文件中没有这样的{spaced(noun.zh)}。',
+        ),
         Words(
             f"Name a {noun.en} that is there: {', '.join(names)}." if names else f"Add it to {where} first.",
-            f"请选择已有的{noun.zh}：{'、'.join(names)}。" if names else f"请先添加{noun.zh}。",
+            f"请选择已有的{spaced(noun.zh)}：{'、'.join(names)}。" if names else f"请先添加{spaced(noun.zh)}。",
         ),
     )
 

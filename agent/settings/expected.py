@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from agent.settings.problems import KeyPath
-from agent.words import Words
+from agent.words import Words, spaced
 
 Node: TypeAlias = Mapping[str, Any]
 
@@ -158,8 +158,8 @@ def _list(root: Node, node: Node) -> Words:
         )
     entry, least = expected(root, node["items"]), node.get("minItems", 0)
     if least:
-        return Words(f"a list of at least {least}, each {entry.en}", f"至少 {least} 项的列表，每项为{entry.zh}")
-    return Words(f"a list in brackets, each entry {entry.en}", f"方括号列表，每项为{entry.zh}")
+        return Words(f"a list of at least {least}, each {entry.en}", f"至少 {least} 项的列表，每项为{spaced(entry.zh)}")
+    return Words(f"a list in brackets, each entry {entry.en}", f"方括号列表，每项为{spaced(entry.zh)}")
 
 
 def _table(root: Node, node: Node) -> Words:

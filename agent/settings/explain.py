@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from agent.settings.expected import Node, expected, known_keys, node_at, shown
 from agent.settings.models import Settings
 from agent.settings.problems import Finding, KeyPath
-from agent.words import Words
+from agent.words import Words, spaced
 
 _MISSING = object()
 
@@ -115,10 +115,14 @@ def _reason(detail: ErrorDetails, value: object) -> Words:
     match kind:
         case "greater_than" | "greater_than_equal":
             bound = _bound(context)
-            return Words(f"is {seen.en}, too small: the limit is {bound}.", f"当前为{seen.zh}，过小：下限为 {bound}。")
+            return Words(
+                f"is {seen.en}, too small: the limit is {bound}.", f"当前为{spaced(seen.zh)}，过小：下限为 {bound}。"
+            )
         case "less_than" | "less_than_equal":
             bound = _bound(context)
-            return Words(f"is {seen.en}, too large: the limit is {bound}.", f"当前为{seen.zh}，过大：上限为 {bound}。")
+            return Words(
+                f"is {seen.en}, too large: the limit is {bound}.", f"当前为{spaced(seen.zh)}，过大：上限为 {bound}。"
+            )
         case "too_short" | "too_long":
             count, least = context["actual_length"], context.get("min_length", context.get("max_length"))
             return Words(
@@ -132,13 +136,13 @@ def _reason(detail: ErrorDetails, value: object) -> Words:
                 f"is longer than {context['max_length']} characters.", f"超过 {context['max_length']} 个字符。"
             )
         case "enum" | "literal_error" | "union_tag_invalid":
-            return Words(f"is {seen.en}, which is not a choice here.", f"当前为{seen.zh}，不在可选范围内。")
+            return Words(f"is {seen.en}, which is not a choice here.", f"当前为{spaced(seen.zh)}，不在可选范围内。")
         case "finite_number":
-            return Words(f"is {seen.en}, not a finite number.", f"当前为{seen.zh}，不是有限的数。")
+            return Words(f"is {seen.en}, not a finite number.", f"当前为{spaced(seen.zh)}，不是有限的数。")
         case "string_pattern_mismatch":
-            return Words(f"is {seen.en}, which has not the right form.", f"当前为{seen.zh}，格式不正确。")
+            return Words(f"is {seen.en}, which has not the right form.", f"当前为{spaced(seen.zh)}，格式不正确。")
         case _:
-            return Words(f"is {seen.en}, which is of the wrong kind.", f"当前为{seen.zh}，类型不正确。")
+            return Words(f"is {seen.en}, which is of the wrong kind.", f"当前为{spaced(seen.zh)}，类型不正确。")
 
 
 def _bound(context: Mapping[str, Any]) -> str:

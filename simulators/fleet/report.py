@@ -27,7 +27,9 @@ class Report:
         """Whether everything it is held to held. Raises: GatehouseError when the city does not come up."""
         fleet.tell = lambda words: self._console.print(f"▶ {words.to(self._lang)}")
         fleet.tell(
-            Words(f"{fleet.count} gateways start; {fleet.broker.name}", f"{fleet.count} 台网关启动;{fleet.broker.name}")
+            Words(
+                f"{fleet.count} gateways start; {fleet.broker.name}", f"{fleet.count} 台网关启动；{fleet.broker.name}"
+            )
         )
         async with fleet:
             steady = await fleet.steady()
@@ -56,7 +58,7 @@ class Report:
         self._console.print(self._say(Words(
             "p50, p99: alarms, from raising, or from their gateway's link where that came later, to the centre; "
             "felt: from raising; broker, gateways, centre: of one core",
-            "p50、p99:报警自发生(或其网关恢复连接)起至中心;代理、网关、中心:占一个核心的比例",
+            "p50、p99：报警自发生（或其网关恢复连接）起至中心；代理、网关、中心：占一个核心的比例",
         )))  # fmt: skip
 
     def _books(self, fleet: Fleet, ledger: Ledger, storm: Storm, stormy: Phase) -> bool:
@@ -70,11 +72,11 @@ class Report:
             (Words("stored at the centre", "中心已存储"), f"{ledger.stored}", whole),
             (Words("gaps, broken chains, conflicts", "缺口、断链、冲突"),
              f"{proof.gaps}, {proof.broken}, {proof.conflicts}", faultless),
-            (Words("duplicates (removed)", "重复(已去除)"), f"{proof.duplicates}", None),
+            (Words("duplicates (removed)", "重复（已去除）"), f"{proof.duplicates}", None),
             (Words("receipts", "回执"), f"{ledger.receipts}", None),
-            (Words("storm: all back after", "风暴:全部恢复用时"), f"{storm.back_s:.1f} s",
+            (Words("storm: all back after", "风暴：全部恢复用时"), f"{storm.back_s:.1f} s",
              storm.back_s <= fleet.pace.storm_s),
-            (Words("dials; busiest 100 ms at first, later", "拨号次数;最密 100 毫秒(初期、其后)"),
+            (Words("dials; busiest 100 ms at first, later", "拨号次数；最密 100 毫秒（初期、其后）"),
              f"{storm.dials}; {storm.busiest}, {storm.busiest_later}", _spread(storm, count)),
             (Words("alarms in the storm, p99", "风暴中报警 p99"), _ms(stormy.linked, 0.99),
              _quantile(stormy.linked, 0.99) <= STORM_ALARM_S),

@@ -192,7 +192,7 @@ class Fleet:
     async def storm(self) -> tuple[Phase, Storm]:
         """The broker dies, and everybody comes back when it does."""
         outage_s = self.pace.outage_s
-        self.tell(Words(f"the broker is killed, for {outage_s:.0f} s", f"消息代理被强制终止,{outage_s:.0f} 秒后恢复"))
+        self.tell(Words(f"the broker is killed, for {outage_s:.0f} s", f"消息代理被强制终止，{outage_s:.0f} 秒后恢复"))
         await self.broker.kill()
         broke_s = self._clock.mono_s()
         await self._clock.sleep(outage_s)
@@ -211,7 +211,7 @@ class Fleet:
 
     async def settle(self) -> Ledger:
         """The gateways stop once everything is confirmed; then both sides' books are compared."""
-        self.tell(Words("the gateways stop, the books are closed", "网关停止,核对账目"))
+        self.tell(Words("the gateways stop, the books are closed", "网关停止，核对账目"))
         for group in self.groups:
             await group.stop()
             group.process = None

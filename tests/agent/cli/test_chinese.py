@@ -73,7 +73,7 @@ def in_chinese(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_help_is_chinese_where_the_terminal_is_and_no_wider(command: tuple[str, ...], said: str) -> None:
     done = in_chinese(*command, "--help")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("用法: gatehouse")
+    assert done.stdout.startswith("用法：gatehouse")
     assert said in done.stdout
     assert not ARGPARSE.search(done.stdout.replace("COMMAND", ""))
     assert max(len(line.encode("gb18030")) for line in done.stdout.splitlines()) <= 60
@@ -102,8 +102,8 @@ def test_a_wrong_call_is_named_in_chinese(
         command_line(call[0]).parse_args(call)
     said = capsys.readouterr().err
     assert ended.value.code == 2
-    assert said.startswith("用法: gatehouse")
-    assert "错误: " in said
+    assert said.startswith("用法：gatehouse")
+    assert "错误：" in said
     assert not ARGPARSE.search(said)
 
 
