@@ -14,7 +14,7 @@ import cv2
 
 from agent.vision.blur import Detect, Hidden, hide_people
 from agent.vision.private import PrivateAreas
-from agent.vision.wire import NoSnapshot, Snapshot, SnapshotWanted, WorkerConfig
+from agent.vision.wire import NoSnapshot, Snapshot, SnapshotWanted, WatchedCamera, WorkerConfig
 from drivers.base import ConfigError, DeviceId
 from drivers.camera import Frame
 from models.card import FACES, find
@@ -23,7 +23,9 @@ from models.detector import Detector, Picture
 _log = logging.getLogger(__name__)
 
 KEPT: Final = 4
-"""Pictures of a camera in memory beside the newest, EVERY_S apart."""
+"""Pictures of a camera in memory beside the newest, EVERY_S apart; of large ones fewer, one at least."""
+KEPT_BYTES: Final = 8 << 20
+"""What those of one camera may take: four cameras of three megapixels would otherwise take all the process has."""
 EVERY_S: Final = 1.0
 STALE_S: Final = 10.0
 """An older picture is no answer."""
@@ -44,7 +46,7 @@ class Snapshots:
         knows_people: bool = True,
     ) -> None:
         self._rings: Mapping[DeviceId, deque[Frame]] = {
-            DeviceId(camera.source.id): deque(maxlen=KEPT + 1) for camera in config.cameras if camera.snapshots
+            DeviceId(camera.source.id): deque(maxlen=_kept(camera) + 1) for camera in config.cameras if camera.snapshots
         }
         self._private = {DeviceId(camera.source.id): PrivateAreas(camera.privacy) for camera in config.cameras}
         self._detect = detect
@@ -92,6 +94,11 @@ class Snapshots:
             _log.warning("the model for faces fails, people are blurred whole from now on: %s", err)
             self._faces = None
             return hide_people(picture, self._detect, None)
+
+
+def _kept(camera: WatchedCamera) -> int:
+    size = camera.source.picture
+    return max(1, min(KEPT, KEPT_BYTES // (size.width * size.height * 3)))
 
 
 def encode_within(picture: Picture, max_bytes: int) -> bytes | None:

@@ -1,6 +1,7 @@
 """The last seconds of a camera in memory, and the picture that leaves the process."""
 
 import logging
+import weakref
 from collections.abc import Callable
 
 import cv2
@@ -66,6 +67,22 @@ def test_the_picture_nearest_to_the_moment_is_taken_and_memory_is_bounded() -> N
     assert shown is not None
     assert abs(float(shown[200, 300].mean()) - round((nearest.mono_s - 50) * 5)) < 3, "it is that picture"
     assert newest_s - answer(kept, 0, newest_s).mono_s <= (KEPT + 1) * EVERY_S
+
+
+def test_large_pictures_take_no_more_memory_than_small_ones() -> None:
+    camera = watched(CAM, snapshots=True)
+    large = camera.model_copy(
+        update={"source": camera.source.model_copy(update={"picture": Size(width=2304, height=1296)})}
+    )
+    kept = Snapshots(CONFIG.model_copy(update={"cameras": (large,)}), nothing, lambda: nothing)
+    pictures = []
+    for n in range(50):
+        picture = np.zeros((1296, 2304, 3), np.uint8)
+        pictures.append(weakref.ref(picture))
+        kept.keep(CAM, Frame(picture, 50 + n / 5))
+    del picture
+    assert sum(there() is not None for there in pictures) == 2
+    assert abs(answer(kept, 58.8, 60).mono_s - 58.8) <= EVERY_S
 
 
 def test_private_areas_are_black_whatever_was_kept() -> None:
