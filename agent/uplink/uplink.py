@@ -22,22 +22,15 @@ from agent.uplink.dialler import Dialler
 from agent.uplink.link import Link, LinkState
 from agent.uplink.media import Media, Open, no_picture
 from agent.uplink.policy import OF_THE_MESSAGE, Jitter, Mark, Refusals, Suspects
+from agent.uplink.progress import PROGRESS_S, Progress
 from agent.uplink.reader import Reader
 from agent.uplink.receipts import Receipts, Trouble, TroubleCode
-from agent.uplink.schedule import BATCH_BYTES, Flight, Parcel, Schedule
+from agent.uplink.schedule import Flight, Parcel, Schedule
 from agent.uplink.session import Acked, Closed, Message, Session, Subscribed
 from drivers.base import Clock
 
 _log = logging.getLogger(__name__)
 
-PROGRESS_S: Final = 5.0
-"""Something is in flight and nothing has been acknowledged for so long: the link is a black hole."""
-SLOWEST_BYTES_S: Final = 4096
-"""A line this slow is still waited for while it carries a large message."""
-PROMPT_S: Final = 2.0
-"""A close so soon after a message may be its fault."""
-PROVEN_S: Final = 10.0
-"""An acknowledgement so long after CONNECT proves the link; two gateways with one id kick each other out sooner."""
 SESSION_TAKEN_OVER: Final = 0x8E
 REFUSED_HINT: Final = "the broker's access list must let this gateway write below its own topic"
 TICK_S: Final = 1.0
@@ -91,7 +84,7 @@ class Uplink:
         self._link_task: asyncio.Task[None] | None = None
         self._dialling = self._serving = False
         self._stop_by: float | None = None
-        self._progress_s = self._up_s = self._sent_s = self._patient_s = 0.0
+        self._progress = Progress()
         self._topic = cache(topics.event)
 
     async def run(self) -> None:
@@ -184,11 +177,11 @@ class Uplink:
         self._schedule.connected(session.receive_maximum, session.maximum_packet)
         self._link.up(session.version, self._centre.confirm, self._dialler.away)
         session.subscribe([self._topics.receipt, self._topics.request, self._topics.command("+")])
-        now = self._clock.mono_s()
+        now = tick_s = beat_s = self._clock.mono_s()
+        self._progress.up(now)
         self._send_other(session, self._topics.presence, self._presence(Online.ONLINE, stopped=False), now)
         self._publish_status()
         self._dirty = dict.fromkeys(self._states)
-        self._up_s = self._progress_s = tick_s = beat_s = now
         while True:
             self._wake.clear()
             self._take(session)
@@ -238,7 +231,7 @@ class Uplink:
                     self._closed(happening)
 
     def _closed(self, closed: Closed) -> None:
-        prompt = self._clock.mono_s() - self._sent_s <= PROMPT_S
+        prompt = self._progress.is_prompt(self._clock.mono_s())
         mark = self._suspects.closed(self._schedule.marks, prompt=prompt, accused=closed.code in OF_THE_MESSAGE)
         if mark is not None:
             self._set_aside(mark, f"the broker hangs up on it: {closed.reason}")
@@ -247,7 +240,7 @@ class Uplink:
         raise LinkDownError(Cause.LOST, f"{self._dialler.target} closed the connection: {closed.reason}", hint=hint)
 
     def _check_progress(self, now: float) -> None:
-        if self._schedule.in_flight and now >= max(self._progress_s + PROGRESS_S, self._patient_s):
+        if self._schedule.in_flight and self._progress.is_silent(now):
             raise LinkDownError(
                 Cause.SILENT,
                 f"{self._dialler.target} has acknowledged nothing for {PROGRESS_S:.0f} s",
@@ -267,7 +260,7 @@ class Uplink:
             self._receipts.stale = False
             self._publish_status()
         waiting = any(state.waiting for state in self._journal.lanes.values())
-        if not waiting or now - self._sent_s < REMIND_S or self._centre.confirm is not Confirm.CENTRE:
+        if not waiting or self._progress.quiet_s(now) < REMIND_S or self._centre.confirm is not Confirm.CENTRE:
             return
         if self._told != {lane: state.last for lane, state in self._journal.lanes.items()}:
             self._publish_status()
@@ -302,7 +295,7 @@ class Uplink:
             self._reader.look()
         room = schedule.has_room and not (self._suspects.careful and schedule.in_flight)
         if room and (mid := media.send(session, now)) is not None:
-            self._flew(now, media.size)
+            self._progress.sent(now, media.size, alone=not schedule.in_flight)
             schedule.sent_other(mid)
 
     def _send(self, session: Session, parcel: Parcel, now: float) -> None:
@@ -317,25 +310,18 @@ class Uplink:
         if len(payload) + len(topic) + 32 > min(session.maximum_packet, MAX_MESSAGE_BYTES):
             self._set_aside(parcel.mark, f"{len(payload)} bytes are more than the broker takes")
             return
-        self._flew(now, len(payload))
+        self._progress.sent(now, len(payload), alone=not self._schedule.in_flight)
         self._schedule.sent(session.publish(topic, payload), parcel, len(payload))
         if not again:
             self._journal.hold(lane, last.sequence)
 
     def _send_other(self, session: Session, topic: str, payload: bytes, now: float, *, retain: bool = True) -> None:
-        self._flew(now)
+        self._progress.sent(now, alone=not self._schedule.in_flight)
         self._schedule.sent_other(session.publish(topic, payload, retain=retain))
 
-    def _flew(self, now: float, size: int = 0) -> None:
-        if size > BATCH_BYTES:
-            self._patient_s = max(now, self._patient_s) + size / SLOWEST_BYTES_S
-        self._sent_s = now
-        if not self._schedule.in_flight:
-            self._progress_s = now
-
     def _acked(self, acked: Acked, now: float) -> None:
-        self._progress_s = now
-        if now - self._up_s >= PROVEN_S:
+        self._progress.acked(now)
+        if self._progress.is_proven(now):
             self._dialler.proven()
         flight = self._schedule.acked(acked.mid)
         if self._media.acked(acked):

@@ -11,7 +11,7 @@ from typing import Any
 
 from agent.events import Lane
 from agent.journal import Journal, Limits
-from agent.uplink.uplink import PROVEN_S
+from agent.uplink.progress import PROVEN_S
 from simulators.broker import Broker
 from simulators.children import ENDS_WITH_US
 from simulators.network import Line, Network
