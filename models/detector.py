@@ -104,7 +104,7 @@ def input_shape(size: int, pictures: Iterable[tuple[int, int]]) -> tuple[int, in
 def letterbox(picture: Picture, height: int, width: int) -> tuple[Picture, float]:
     """The picture scaled into the top left of a grey canvas, and the scale."""
     scale = min(height / picture.shape[0], width / picture.shape[1])
-    rows, columns = round(picture.shape[0] * scale), round(picture.shape[1] * scale)
+    rows, columns = (max(1, round(side * scale)) for side in picture.shape[:2])
     canvas = np.full((height, width, 3), _GREY, np.uint8)
     cv2.resize(picture, (columns, rows), dst=canvas[:rows, :columns], interpolation=cv2.INTER_LINEAR)
     return canvas, scale

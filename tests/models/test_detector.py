@@ -107,6 +107,13 @@ def test_letterbox_puts_the_picture_top_left() -> None:
     assert (canvas[104:] == 114).all()
 
 
+@pytest.mark.parametrize("shape", [(1296, 1, 3), (1, 1296, 3)])
+def test_a_sliver_of_a_picture_is_still_one(shape: tuple[int, int, int]) -> None:
+    """The half of a person of whom the edge of a large picture shows one column."""
+    canvas, _ = letterbox(np.full(shape, 7, np.uint8), 192, 192)
+    assert (canvas == 7).all(axis=2).sum() == 192
+
+
 def test_doubles_of_one_class_become_one() -> None:
     boxes = np.array([[0, 0, 10, 10], [1, 0, 11, 10], [0, 0, 10, 10], [50, 50, 60, 60]], np.float32)
     scores = np.array([0.6, 0.9, 0.5, 0.7], np.float32)
