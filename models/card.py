@@ -8,9 +8,9 @@ import hashlib
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, Self, TypeAlias
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from drivers.base import ConfigError, Confined
 
@@ -136,8 +136,12 @@ class Measured(Confined):
     result: str
 
 
+Word = Literal["person", "bicycle", "vehicle", "animal", "face"]
+
+
 class Card(Confined):
-    """`labels` maps the model's classes to our words; a class that is not named there is ignored.
+    """`labels` maps the model's classes, from 0 on, to our words; a class that is not named there is ignored. Faces are
+    found to be hidden, by a decoder of their own, and by no other.
 
     `confident` is the score above which a thing is believed although it has not moved.
     """
@@ -150,8 +154,22 @@ class Card(Confined):
     source: Built | Fetched | Own
     input: InputSpec
     output: OutputSpec
-    labels: Annotated[dict[int, str], Field(min_length=1)]
+    labels: Annotated[dict[Annotated[int, Field(ge=0)], Word], Field(min_length=1)]
     measured: tuple[Measured, ...] = ()
+
+    @property
+    def finds_faces(self) -> bool:
+        return isinstance(self.output, Faces)
+
+    @model_validator(mode="after")
+    def _labels_fit(self) -> Self:
+        classes = getattr(self.output, "classes", None)
+        last = max(self.labels)
+        if classes is not None and last >= classes:
+            raise ValueError(f"labels: there is no class {last} of {classes}, which are counted from 0")
+        if any((word == "face") is not self.finds_faces for word in self.labels.values()):
+            raise ValueError("labels: mediapipe-faces finds faces, and no other decoder does")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,8 +246,8 @@ def verify(card: Card, folder: Path = FOLDER) -> Path:
 def _first(err: ValidationError) -> str:
     """The first mistake, by its key."""
     found = err.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in found["loc"])
-    return f"{key}: {found['msg']}"
+    key = "".join(f"{part}." for part in found["loc"])[:-1]
+    return f"{key}: {found['msg']}" if key else found["msg"].removeprefix("Value error, ")
 
 
 def _cure(path: Path, folder: Path, card: Card | None = None) -> str:

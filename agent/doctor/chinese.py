@@ -187,6 +187,10 @@ SENTENCES: Final = {
         "请将 vision.model 设为其中之一：{}；或将 vision.model_card 设为您自己的卡片路径"
     ),
     "the model card {}: {}": "模型卡片 {}：{}",
+    "the model {} finds faces to hide them, and nobody to watch": "模型 {} 只查找人脸以便模糊，不检测任何目标",
+    "name a model that finds people, vehicles or animals in vision.model": (
+        "请在 vision.model 中指定能检测人员、车辆或动物的模型"
+    ),
     "the outputs of {} are {}; its card says {} ({})": "{} 的输出为 {}，而卡片中写的是 {}（{}）",
     "correct [output] of the card: models/README.md says what each decoder expects": (
         "请更正卡片的 [output]：各解码器的要求见 models/README.md"

@@ -5,7 +5,7 @@ import pwd
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -164,8 +164,27 @@ def model(settings: Settings) -> Iterator[Finding]:
         )
         return
     used = there[0] if chosen is Runtime.AUTO else chosen
+    yield from _never_found(settings, set(model.card.labels.values()))
     yield from _faces(settings)
     yield ok(_MODEL, f"{path.name} is the file of its card; runtime {used}", f"{path.name} 校验一致；推理引擎 {used}")
+
+
+def _never_found(settings: Settings, words: Collection[str]) -> Iterator[Finding]:
+    """What a zone or a line waits for and the model has no word for: it would be silent for ever."""
+    for camera in settings.cameras:
+        drawn = [*((zone.id, zone.wanted) for zone in camera.zones), *((line.id, line.labels) for line in camera.lines)]
+        for name, wanted in drawn:
+            missing = [label.value for label in wanted if label.value not in words]
+            if missing:
+                what = f"{camera.id}/{name}"
+                yield warn(
+                    _MODEL,
+                    Words(
+                        f"{what} waits for {', '.join(missing)}, which this model does not find",
+                        f"{what} 要检测 {'、'.join(missing)}，而该模型不能检测",
+                    ),
+                    Words("choose another model, or other labels there", "请更换模型，或修改该处的 labels"),
+                )
 
 
 def _faces(settings: Settings) -> Iterator[Finding]:

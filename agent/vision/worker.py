@@ -209,6 +209,9 @@ def _detector(config: WorkerConfig) -> "Detector":
     cv2.setNumThreads(1)
     pictures = [(c.source.picture.height, c.source.picture.width) for c in config.cameras]
     model = find(config.model, Path(config.models))
+    if model.card.finds_faces:
+        reason = f"the model {model.card.name} finds faces to hide them, and nobody to watch"
+        raise ConfigError(reason, hint="name a model that finds people, vehicles or animals in vision.model")
     return Detector(
         model.card,
         pictures=pictures,

@@ -21,10 +21,11 @@ from cryptography.x509.oid import NameOID
 
 from agent.credentials import add_card
 from agent.doctor import Finding, Level, examine, files, hardware, network, report, running
-from agent.settings import Settings, load
+from agent.settings import Settings, Zone, ZoneKind, load
 from agent.snapshot_store import KEY_FILE
 from agent.words import Lang
 from drivers.base import Card, Clock, ClockTrust, GatehouseError, SystemClock
+from models import card
 from tests.clock import ManualClock
 
 SIMULATED = (Path(__file__).parents[2] / "config/simulated.toml").read_text()
@@ -361,6 +362,18 @@ def test_model_is_proven_and_an_unknown_one_named(site: Site) -> None:
     wrong = site(model='[vision]\nmodel_card = "yolo.toml"\n[access]')
     found = only(files.model(wrong), "detection model")
     assert (found.level, found.what.zh[:6]) == (Level.BAD, "没有模型卡片")
+
+
+def test_a_zone_that_waits_for_what_no_model_finds_is_named(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = site()
+    people = card.load("nanodet-416-fp16").model_copy(update={"labels": {0: "person"}})
+    lane = Zone(id="lane", name=settings.cameras[0].name, polygon=((0, 0), (9, 0), (9, 9)), kind=ZoneKind.FIRE_LANE)
+    cameras = (settings.cameras[0].model_copy(update={"zones": (lane,)}),)
+    settings = settings.model_copy(update={"cameras": cameras})
+    assert [found.level for found in files.model(settings)] == [Level.OK]
+    monkeypatch.setattr(card, "find", lambda *_: card.Model(people, card.FOLDER))
+    found = next(found for found in files.model(settings) if found.level is Level.WARN)
+    assert found.what.en.endswith("/lane waits for vehicle, which this model does not find")
 
 
 def test_pictures_want_the_model_for_faces_and_a_key_of_their_own(site: Site) -> None:

@@ -3,9 +3,11 @@
 import hashlib
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from agent.observations import Label
 from drivers.base import ConfigError
 from models import card
 
@@ -67,3 +69,26 @@ def test_the_cure_in_a_checkout_is_a_checkout(folder: Path) -> None:
     with pytest.raises(ConfigError) as raised:
         card.verify(card.load("nanodet-416-fp16", models), models)
     assert raised.value.hint.startswith("run: git -C")
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ('0 = "car"', "labels.0: Input should be 'person', 'bicycle', 'vehicle', 'animal' or 'face'"),
+        ('80 = "person"', "labels: there is no class 80 of 80, which are counted from 0"),
+        ('-1 = "person"', "labels.-1"),
+        ('0 = "face"', "labels: mediapipe-faces finds faces, and no other decoder does"),
+    ],
+)
+def test_a_card_whose_labels_would_end_the_process_at_the_first_car_is_refused(
+    folder: Path, written: str, reason: str
+) -> None:
+    path = folder / "nanodet-416-fp16.toml"
+    path.write_text(path.read_text("utf-8").replace('\n0 = "person"\n', f"\n{written}\n", 1))
+    with pytest.raises(ConfigError) as raised:
+        card.load("nanodet-416-fp16", folder)
+    assert reason in str(raised.value)
+
+
+def test_the_words_of_cards_are_those_of_rules_and_faces() -> None:
+    assert set(get_args(card.Word)) == {*Label, "face"}

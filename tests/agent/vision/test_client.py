@@ -15,6 +15,7 @@ from agent.observations import Label, Observation, View
 from agent.settings import Settings
 from agent.vision.client import VisionClient
 from drivers.base import DeviceState, Reading, Report, Status, SystemClock
+from models.card import FACES
 from simulators.camera import clip_source
 from simulators.clips import cache, fetch_bikes
 from tests.models.fetched import SSD, with_ssd
@@ -179,6 +180,13 @@ async def test_a_model_that_is_not_there_is_a_fault_with_a_cure(tmp_path: Path) 
         fault = await heard.until(DeviceState.FAULT)
         assert "no-such-model.toml" in fault.reason
         assert "nanodet-416-fp16" in fault.hint
+
+
+async def test_a_model_that_only_finds_faces_is_a_fault_with_a_cure(tmp_path: Path) -> None:
+    config = settings(tmp_path, source=clip_source(fetch_bikes()), model=FACES)
+    async with running(config) as (_, heard):
+        fault = await heard.until(DeviceState.FAULT)
+        assert "finds faces to hide them" in fault.reason
 
 
 async def test_a_camera_that_is_not_there_is_a_fault_of_the_camera_only(tmp_path: Path) -> None:
