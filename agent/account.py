@@ -1,8 +1,10 @@
-"""What the running agent says of itself: parts of `gatehouse status`, and the troubles of its uplink."""
+"""What the running agent says of itself: parts of `gatehouse status` and of the centre's, troubles of its uplink."""
 
 from collections.abc import Mapping
 
-from agent.events import Event, JsonValue, Kind
+from agent.contract import LaneStatus
+from agent.credentials import Cards
+from agent.events import Event, JsonValue, Kind, Lane
 from agent.journal import Journal
 from agent.settings import Settings
 from agent.uplink import LinkState, Trouble, TroubleCode
@@ -57,6 +59,26 @@ def journal_of(journal: Journal) -> Mapping[str, JsonValue]:
             lane.value: {"last": s.last, "confirmed": s.confirmed, "waiting": s.waiting}
             for lane, s in journal.lanes.items()
         },
+    }
+
+
+def cards_of(cards: Cards) -> Mapping[str, JsonValue]:
+    problem = cards.problem
+    return {
+        "cards": {
+            "count": len(cards),
+            "version": cards.version,
+            "problem": str(problem or ""),
+            "hint": problem.hint if problem else "",
+        }
+    }
+
+
+def lanes_of(journal: Journal) -> dict[Lane, LaneStatus]:
+    """As the centre is told them."""
+    return {
+        lane: LaneStatus(last=s.last, confirmed=s.confirmed, oldest=s.oldest, digest=s.digest.hex())
+        for lane, s in journal.lanes.items()
     }
 
 

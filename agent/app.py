@@ -16,14 +16,14 @@ from importlib.metadata import version
 from types import MappingProxyType
 from typing import Self
 
-from agent.account import journal_of, link_of, names_of, trouble_event
+from agent.account import cards_of, journal_of, lanes_of, link_of, names_of, trouble_event
 from agent.audit import AUDIT_FILE, Anchor, AuditLog
 from agent.board import Board
 from agent.cases import Cases
-from agent.commands import build_commands
+from agent.commands import Commands, build_commands
 from agent.compound import Compound
 from agent.configuration import Configuration
-from agent.contract import LaneStatus, StatusMessage, Topics, areas_of, rfc3339, uptime
+from agent.contract import StatusMessage, Topics, areas_of, rfc3339, uptime
 from agent.credentials import Cards, TimeFloor
 from agent.devices import build_device
 from agent.events import Event, JsonValue, Kind
@@ -43,7 +43,7 @@ from agent.timekeeper import Timekeeper, boot_id
 from agent.trial import TrialWatch
 from agent.uplink import CONFIRM_WITHIN_S, Message, Trouble, Uplink
 from agent.vision.client import VisionClient
-from drivers.base import Clock, ClockTrust, ConfigError, GatehouseError, Reading
+from drivers.base import Clock, ConfigError, GatehouseError, Reading
 
 _log = logging.getLogger(__name__)
 _MB = 1 << 20
@@ -96,91 +96,30 @@ class Agent:
         self._boot = boot
         self._configuration = hashlib.sha256(settings.model_dump_json().encode()).hexdigest()
         self._notifier = Notifier()
-        self._floor = TimeFloor(settings.storage.folder / "time-floor", clock)
-        if settings.clock_trust is ClockTrust.ALWAYS and (now := clock.utc()) is not None:
-            self._floor.verify(now)
+        self._floor = TimeFloor.of(settings, clock)
         holds = Schedules.of(settings).active
         self._cards = Cards.open(settings.access.credentials_file, holds=holds, floor=self._floor)
         self._cards.on_change, self._cards_faulted = self._cards_changed, False
         self._devices = tuple(build_device(config, clock) for config in settings.devices)
-        self._uplink = Uplink(
-            settings.centre,
-            Topics.of(settings.gateway),
-            journal,
-            clock,
-            boot,
-            status=self._status_message,
-            on_trouble=self._trouble,
-            on_command=self._commanded,
-            prove=self._prove,
-            picture=lambda body: self.pictures.open(body),  # noqa: PLW0108 - made later: it asks the vision process
-        )
+        self._uplink = self._build_uplink()
         self._board = Board(boot, recorder.units, self._uplink.publish_state)
         self._latches = Latches(settings.storage.folder / "latches", clock)
-        self._compound = Compound(
-            settings,
-            build_rules(settings, self._cards, self._latches.of),
-            self._devices,
-            clock,
-            record=self._record,
-            on_status=self._board.status,
-            on_reading=self._reading,
-        )
+        self._compound = self._build_compound()
         self._supervisor = Supervisor(clock, self._compound.emit)
         self._vision = VisionClient(settings, clock, self._compound.observe, self._compound.emit)
-        self.pictures = Pictures(
-            settings,
-            clock,
-            boot,
-            journal,
-            ask=self._vision.snapshot,
-            draft=recorder.event,
-            record=self._record,
-        )
+        ask, draft = self._vision.snapshot, recorder.event
+        self.pictures = Pictures(settings, clock, boot, journal, ask=ask, draft=draft, record=self._record)
         self._status = StatusServer(settings.run.folder, self.snapshot)
         note = settings.run.folder / "clock-offset"
         self._timekeeper = Timekeeper(clock, note, lambda: f"{boot}/{journal.epoch}", self._record_durably)
         self._audit = AuditLog(settings.storage.folder / AUDIT_FILE, clock)
         self._anchor = Anchor(self._audit, clock, self._record)
-        self._cases = Cases(
-            settings.handling,
-            settings.storage.folder,
-            clock,
-            boot,
-            epoch=lambda: journal.epoch,
-            record=lambda event: journal.append_nowait(recorder.event(event)),
-            order=self._compound.order,
-        )
+        self._cases = self._build_cases()
         journal.on_commit(self._cases.committed)
         journal.on_epoch(self._cases.renewed)
         self._stop = asyncio.Event()
-        self._commands = build_commands(
-            settings,
-            clock,
-            self._audit,
-            order=self._compound.order,
-            resend=self._uplink.resend,
-            reply=self._uplink.reply,
-            restart=self._restart,
-            say=self._record,
-            on_turn=self._uplink.refresh_status,
-            verified=self._floor.verify,
-            handle=self._cases.handle,
-            picture=self._picture,
-            propose=None if configuration is None else configuration.propose,
-        )
-        self._trial = (
-            None
-            if configuration is None
-            else TrialWatch(
-                configuration,
-                clock,
-                journal=journal,
-                commands=self._commands,
-                draft=recorder.event,
-                restart=self._restart,
-            )
-        )
+        self._commands = self._build_commands(configuration)
+        self._trial = None if configuration is None else self._build_trial(configuration)
         self._health = HealthWatch(
             settings, boot, clock, snapshot=self.snapshot, publish=self._uplink.publish_state, record=self._record
         )
@@ -201,6 +140,73 @@ class Agent:
         )
         journal = Journal.start(settings.storage.folder, limits, clock, recorder.bodies)
         return cls(settings, clock, journal, recorder, boot, configuration)
+
+    # ------------------------------------------------------------ parts, each from those before it
+
+    def _build_uplink(self) -> Uplink:
+        return Uplink(
+            self._settings.centre,
+            Topics.of(self._settings.gateway),
+            self._journal,
+            self._clock,
+            self._boot,
+            status=self._status_message,
+            on_trouble=self._trouble,
+            on_command=self._commanded,
+            prove=self._prove,
+            picture=lambda body: self.pictures.open(body),  # noqa: PLW0108 - made later: it asks the vision process
+        )
+
+    def _build_compound(self) -> Compound:
+        return Compound(
+            self._settings,
+            build_rules(self._settings, self._cards, self._latches.of),
+            self._devices,
+            self._clock,
+            record=self._record,
+            on_status=self._board.status,
+            on_reading=self._reading,
+        )
+
+    def _build_cases(self) -> Cases:
+        return Cases(
+            self._settings.handling,
+            self._settings.storage.folder,
+            self._clock,
+            self._boot,
+            epoch=lambda: self._journal.epoch,
+            record=lambda event: self._journal.append_nowait(self._recorder.event(event)),
+            order=self._compound.order,
+        )
+
+    def _build_commands(self, configuration: Configuration | None) -> Commands:
+        return build_commands(
+            self._settings,
+            self._clock,
+            self._audit,
+            order=self._compound.order,
+            resend=self._uplink.resend,
+            reply=self._uplink.reply,
+            restart=self._restart,
+            say=self._record,
+            on_turn=self._uplink.refresh_status,
+            verified=self._floor.verify,
+            handle=self._cases.handle,
+            picture=self._picture,
+            propose=None if configuration is None else configuration.propose,
+        )
+
+    def _build_trial(self, configuration: Configuration) -> TrialWatch:
+        return TrialWatch(
+            configuration,
+            self._clock,
+            journal=self._journal,
+            commands=self._commands,
+            draft=self._recorder.event,
+            restart=self._restart,
+        )
+
+    # ------------------------------------------------------------ run and end
 
     async def close(self) -> None:
         await self._journal.close()
@@ -366,10 +372,7 @@ class Agent:
             name=gateway.name,
             areas=areas_of(gateway),
             grid=gateway.grid,
-            lanes={
-                lane: LaneStatus(last=s.last, confirmed=s.confirmed, oldest=s.oldest, digest=s.digest.hex())
-                for lane, s in self._journal.lanes.items()
-            },
+            lanes=lanes_of(self._journal),
             receipt_counter=self._uplink.receipt_counter,
             challenge=self._commands.challenge,
             keys=self._commands.trust.version,
@@ -378,7 +381,7 @@ class Agent:
 
     def snapshot(self) -> Mapping[str, JsonValue]:
         """Everything `gatehouse status` shows, as plain data."""
-        stats, cards = self._vision.stats, self._cards
+        stats = self._vision.stats
         return {
             "version": VERSION,
             "boot": self._boot,
@@ -386,12 +389,7 @@ class Agent:
             **names_of(self._settings),
             **link_of(self._uplink.link),
             **journal_of(self._journal),
-            "cards": {
-                "count": len(cards),
-                "version": cards.version,
-                "problem": str(cards.problem or ""),
-                "hint": cards.problem.hint if cards.problem else "",
-            },
+            **cards_of(self._cards),
             "vision": {"pid": self._vision.pid, "stats": None if stats is None else asdict(stats)},
             "handling": self._cases.snapshot(),
             "commands": self._commands.snapshot(),

@@ -10,9 +10,11 @@ import logging
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Lock
+from typing import Self
 
 from agent.files import locked, write_whole
-from drivers.base import Clock
+from agent.settings import Settings
+from drivers.base import Clock, ClockTrust
 
 _log = logging.getLogger(__name__)
 SAVE_EVERY = timedelta(hours=1)
@@ -28,6 +30,14 @@ class TimeFloor:
         self._verified: tuple[datetime, float] | None = None
         self._saved: datetime | None = None
         self._read = False
+
+    @classmethod
+    def of(cls, settings: Settings, clock: Clock) -> Self:
+        """In the storage folder; a clock that is always trusted vouches for its time at once."""
+        floor = cls(settings.storage.folder / "time-floor", clock)
+        if settings.clock_trust is ClockTrust.ALWAYS and (now := clock.utc()) is not None:
+            floor.verify(now)
+        return floor
 
     @property
     def at(self) -> datetime | None:
