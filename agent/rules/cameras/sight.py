@@ -22,8 +22,13 @@ class Sight:
     looked_s: float = -inf
 
     @property
+    def away(self) -> str:
+        """What the camera itself says is wrong, or that it has said nothing yet."""
+        return self.fault or ("" if self.comes else "starting")
+
+    @property
     def blind(self) -> str:
-        return self.fault or ("" if self.comes else "starting") or self.flaw or self.unlooked
+        return self.away or self.flaw or self.unlooked
 
     @property
     def lost(self) -> bool:

@@ -64,7 +64,7 @@ class ViewRule(CameraRule):
         return Step(replace(state, raised={**state.raised, state.flaw: mark}), tuple(events))
 
     def describe(self, state: ViewState) -> Mapping[str, JsonValue]:
-        return {"raised": [flaw.value for flaw in state.raised], "blind": state.sight.fault}
+        return {"raised": [flaw.value for flaw in state.raised], "blind": state.sight.away}
 
     def _viewed(self, state: ViewState, view: View, now_s: float, events: list[Event]) -> ViewState:
         """An alarm ends when another flaw, or none, is said in its place."""
