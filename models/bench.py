@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from drivers.base import ConfigError
 from models.card import Model
 from models.detector import Detector
 from models.runtime import installed
@@ -28,6 +29,9 @@ class Pace:
 
 def measure(model: Model, picture: tuple[int, int], rounds: int = ROUNDS) -> Iterator[Pace]:
     """With each runtime that is installed, on noise of (height, width). Raises: ConfigError."""
+    height, width = picture
+    if min(height, width) < 1:
+        raise ConfigError(f"{width}x{height} is no size of a picture", hint="write it as 640x480")
     noise = np.random.default_rng(0).integers(0, 255, (*picture, 3), np.uint8)
     for runtime in installed():
         detector = Detector(model.card, pictures=[picture], runtime=runtime, folder=model.folder)

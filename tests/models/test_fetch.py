@@ -109,6 +109,12 @@ def test_the_commands_say_what_is_here_and_what_is_not(tmp_path: Path, capsys: p
     assert main(["models", "bench", FACES, *where]) == 2
 
 
+@pytest.mark.parametrize("size", ["0x0", "640x0", "640", "axb"])
+def test_bench_wants_the_size_of_a_picture(size: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "bench", "nanodet-416-fp16", "--picture", size]) == 2
+    assert f"{size} is no size of a picture" in capsys.readouterr().err
+
+
 def test_bench_measures_each_runtime(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     where = ["--folder", str(with_faces()), "--file", str(tmp_path / "none")]
     assert main(["models", "bench", FACES, "--rounds", "1", *where]) == 0
