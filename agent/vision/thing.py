@@ -41,6 +41,8 @@ both within two or three looks.
 """
 _FOLLOW, _STEER, _RESIZE = 0.9, 0.4, 0.6
 """How much of what was seen against what was expected moves a box, turns its velocity and changes its size."""
+_DOUBT = 0.25
+"""How much of that is done where another is expected too, and missed: what is seen may be either of them, or both."""
 _LEARN = 0.2
 """How much of the colours it is seen in a thing takes on at a hit."""
 
@@ -114,17 +116,20 @@ class Thing:
         if self.misses > _COAST:
             self._plane = None
 
-    def hit(self, sight: Sight, plane: Luma, mono_s: float, *, crowded: bool) -> None:
-        """It was seen in the look that `miss` has counted; where it is `crowded`, others lend it their colours."""
+    def hit(self, sight: Sight, plane: Luma, mono_s: float, *, crowded: bool, doubted: bool) -> None:
+        """It was seen in the look that `miss` has counted; where it is `crowded`, others lend it their colours, and
+        where it is `doubted`, another may be what was seen.
+        """
         centre, size = _centre_and_size(sight.found.box)
         # From hit to hit: a patch that was found in between has moved the thing, and said nothing of its velocity.
         turn = (centre - self._hit_at) / max(mono_s - self.seen_s, 1e-3) - self._velocity
         expected = self._centre + self._velocity * max(mono_s - self._at_s, 0)
         follow, steer = (1.0, 1.0) if self.age == 2 else (_FOLLOW, _STEER)  # the first step gives the whole velocity
-        self._centre = self._hit_at = expected + follow * (centre - expected)
-        self._velocity += steer * turn
-        self._size += _RESIZE * (size - self._size)
-        if not crowded:
+        belief = _DOUBT if doubted else 1.0
+        self._centre = self._hit_at = expected + belief * follow * (centre - expected)
+        self._velocity += belief * steer * turn
+        self._size += belief * _RESIZE * (size - self._size)
+        if not (crowded or doubted):
             self.colours = [own + _LEARN * (new - own) for own, new in zip(self.colours, sight.colours, strict=True)]
         self.score, self._surest = sight.found.score, max(self._surest, sight.sure)
         self.seen_s = self._at_s = mono_s

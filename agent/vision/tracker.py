@@ -24,6 +24,8 @@ _MOVING_SHARE: Final = 0.3
 """Share of a box that motion must cover for a birth, or for a low score to count."""
 _WITHIN = 0.6
 """A thing that lies so far within another that is followed is a part of it."""
+_CLAIMED = 0.3
+"""Share of a box that must lie where others, who are missed, are expected for it to be theirs as well as his."""
 _MISSED = 3
 """Looks without a hit for which a track is still worth a closer look."""
 _ON = 0.4
@@ -91,11 +93,13 @@ class Tracker:
         boxes = _boxes([sight.found.box for sight in sights])
         partners = self._partners(sights, boxes, mono_s)
         covered = _covered(boxes, boxes.take(list(partners.values()), axis=0)).tolist()
+        missed = [thing for row, thing in enumerate(self._things) if row not in partners and thing.confirmed]
+        claimed = _covered(boxes, _boxes([thing.expected(mono_s) for thing in missed])).tolist()
         for thing in self._things:
             thing.miss()
         for row, column in partners.items():
             crowded = covered[column] >= 1 + _CROWDED  # each covers itself
-            self._things[row].hit(sights[column], plane, mono_s, crowded=crowded)
+            self._things[row].hit(sights[column], plane, mono_s, crowded=crowded, doubted=claimed[column] >= _CLAIMED)
         self._things = [thing for thing in self._things if not thing.lost(mono_s)]
         for thing in self._things:
             if thing.coasting:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 
 from agent.observations import Label, Track
 from agent.vision.pairing import COLOURS
@@ -155,6 +156,21 @@ def test_a_vehicle_does_not_become_a_person() -> None:
     shown = [looks.look(person(200 + 20 * i, label="vehicle")) for i in range(4)]
     assert {track.label for tracks in shown for track in tracks} == {Label.VEHICLE}
     assert {track.id for tracks in shown for track in tracks} == {2}
+
+
+@pytest.mark.parametrize(("speed", "other"), [(6, -3), (8, 0)])
+def test_two_who_are_seen_as_one_while_they_pass_stay_who_they_are(speed: float, other: float) -> None:
+    looks = Looks()
+    one, two = 200.0, 280.0
+    for _ in range(16):
+        apart = two - one
+        if abs(apart) >= 30:
+            seen = [person(one, score=0.7), person(two, score=0.7, top=110)]
+        else:
+            seen = [Detection("person", 0.7, (min(one, two), 100, max(one, two) + 30, 190))]
+        shown = {track.id: track.box.left for track in looks.look(*seen)}
+        one, two = one + speed, two + other
+    assert shown == {1: pytest.approx(one - speed, abs=5), 2: pytest.approx(two - other, abs=5)}
 
 
 def test_of_two_detections_on_one_person_the_surer_is_the_track() -> None:
