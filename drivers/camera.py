@@ -46,8 +46,8 @@ _SHAPE = 0.03
 """Relative difference in shape from which zones would lie elsewhere."""
 _BLACK, _BLACK_S, _SPARSE = 20, 3.0, 16
 """A picture is black when no channel of every sixteenth pixel of every sixteenth row is brighter, and for so long."""
-_STUCK_S, _RENEW_S = 5.0, 60.0
-"""A stream whose edge has stood still for so long is opened anew, no more often than that."""
+_STUCK_S, _RENEW_S, _SELDOM_S = 5.0, 60.0, 600.0
+"""A stream whose edge has stood still for so long is opened anew; at most so often, and in vain ever more seldom."""
 _JUMP_S, _DRIFT = 1.0, 1e-3
 """A stream's time that is off by more has begun anew; clocks of cameras run slow by no more than that share."""
 
@@ -316,7 +316,8 @@ class Edges:
 
     OpenCV keeps the size with which a stream began and tells nobody: where it goes on larger the last picture is given
     again and again, where it goes on smaller a part of that stays beside the new one. A live edge is never still for
-    long; one that looks the same once opened anew (a black bar) is left alone until it changes.
+    long; one that looks the same once opened anew (a black bar) is left alone until it changes. At night an encoder may
+    leave out all that has not changed: where pictures come back in the size they had, the next time is put off.
     """
 
     def __init__(self) -> None:
@@ -324,17 +325,21 @@ class Edges:
         self._since_s = [0.0, 0.0]
         self._known = [True, True]
         self._renewed_s = float("-inf")
+        self._wait_s = _RENEW_S
+        self._shape: tuple[int, ...] = ()
 
     def stuck(self, picture: "npt.NDArray[np.uint8]", now_s: float) -> bool:
         """Whether the stream should be opened anew."""
+        if picture.shape != self._shape:
+            self._shape, self._wait_s = picture.shape, _RENEW_S
         for edge, pixels in enumerate((picture[-1].tobytes(), picture[:, -1].tobytes())):
             if pixels != self._seen[edge]:
                 self._seen[edge], self._since_s[edge], self._known[edge] = pixels, now_s, False
         still = [now_s - since_s > _STUCK_S for since_s in self._since_s]
         news = any(there and not known for there, known in zip(still, self._known, strict=True))
-        if not news or now_s - self._renewed_s < _RENEW_S:
+        if not news or now_s - self._renewed_s < self._wait_s:
             return False
-        self._known, self._renewed_s = still, now_s
+        self._known, self._renewed_s, self._wait_s = still, now_s, min(2 * self._wait_s, _SELDOM_S)
         return True
 
 

@@ -306,15 +306,15 @@ def test_a_black_picture_is_a_fault_after_a_while_and_ends_with_light(
         watched.until(DeviceState.OK)
 
 
-def test_an_edge_that_stands_still_has_a_stream_opened_anew_once_and_not_all_the_time() -> None:
+def test_an_edge_that_stands_still_has_a_stream_opened_anew_and_in_vain_ever_more_seldom() -> None:
     random = np.random.default_rng(7)
 
-    def anew(seconds: range, *, still_rows: int) -> list[int]:
+    def anew(seconds: range, *, still_rows: int, height: int = 72) -> list[int]:
         """When; at one picture a second, whose lowest rows are black."""
         asked = []
         for now_s in seconds:
-            picture = random.integers(0, 255, (72, 96, 3), np.uint8)
-            picture[72 - still_rows :] = 0
+            picture = random.integers(0, 255, (height, 96, 3), np.uint8)
+            picture[height - still_rows :] = 0
             if edges.stuck(picture, now_s):
                 asked.append(now_s)
         return asked
@@ -324,10 +324,17 @@ def test_an_edge_that_stands_still_has_a_stream_opened_anew_once_and_not_all_the
     assert anew(range(60, 600), still_rows=8) == [66], "a black bar that is still there was meant"
     assert anew(range(600, 603), still_rows=0) == []
     assert anew(range(603, 700), still_rows=72) == [609], "a picture that is given again and again"
-    assert anew(range(700, 703), still_rows=0) == []
-    assert anew(range(703, 710), still_rows=8) == [709]
-    assert anew(range(710, 712), still_rows=0) == []
-    assert anew(range(712, 800), still_rows=8) == [769], "no more often than once a minute"
+    nights = [now_s for begun_s in range(700, 8700, 20) for now_s in _night(anew, begun_s)]
+    assert nights == [849, 1329, *range(1929, 8700, 600)]
+    assert anew(range(8700, 8703), still_rows=0, height=96) == [], "it had changed its size"
+    assert anew(range(8703, 8710), still_rows=8, height=96) == [8709]
+    assert anew(range(8710, 8712), still_rows=0, height=96) == []
+    assert anew(range(8712, 8900), still_rows=8, height=96) == [8829]
+
+
+def _night(anew: Callable[..., list[int]], begun_s: int) -> list[int]:
+    """Of 20 s in which only the first picture is whole, and of the others what has changed."""
+    return [*anew(range(begun_s, begun_s + 1), still_rows=0), *anew(range(begun_s + 1, begun_s + 20), still_rows=72)]
 
 
 def test_pictures_are_timed_by_the_stream_not_by_the_network() -> None:
