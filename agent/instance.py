@@ -33,9 +33,11 @@ def demand_owner(folder: Path, command: str) -> None:
 
     `command` is what is to be run as that owner. Raises: ConfigError.
     """
+    if os.geteuid() != 0:
+        return
     standing = next(path for path in (folder, *folder.parents) if path.exists())
     number = standing.stat().st_uid
-    if os.geteuid() != 0 or number == 0:
+    if number == 0:
         return
     name = next((user.pw_name for user in pwd.getpwall() if user.pw_uid == number), f"'#{number}'")
     reason = f"this is root, and {standing} belongs to {name}, who cannot open what root writes there"

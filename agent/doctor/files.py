@@ -6,6 +6,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -229,6 +230,15 @@ def storage(settings: Settings) -> Iterator[Finding]:
                   f"chown -R {_USER}: {folder}，并查看：df -h {folder}"),
         )  # fmt: skip
         return
+    if strange := _of_others(folder):
+        count, first = len(strange), strange[0]
+        yield bad(
+            _STORAGE,
+            Words(f"{folder} holds files that are not its user's ({count}), the first: {first}",
+                  f"{folder} 中有文件不属于该目录的用户（{count} 个），第一个：{first}"),
+            Words(f"chown -R {_USER}: {folder}", f"chown -R {_USER}: {folder}"),
+        )  # fmt: skip
+        return
     used = sum(path.stat().st_size for path in folder.glob("*") if path.is_file())
     room_mb = (shutil.disk_usage(folder).free + used) // _MB
     if room_mb < wanted_mb:
@@ -241,3 +251,13 @@ def storage(settings: Settings) -> Iterator[Finding]:
         return
     yield ok(_STORAGE, f"{folder} can be written, {room_mb} MB free for at most {wanted_mb}",
              f"{folder} 可写，可用 {room_mb} MB，上限 {wanted_mb} MB")  # fmt: skip
+
+
+def _of_others(folder: Path) -> list[Path]:
+    """What the folder's user may be unable to open, as root leaves it behind; root opens everything."""
+    owner, found = folder.stat().st_uid, []
+    for path in sorted(folder.rglob("*")) if owner else ():
+        with suppress(FileNotFoundError):  # gone meanwhile
+            if path.lstat().st_uid != owner:
+                found.append(path)
+    return found

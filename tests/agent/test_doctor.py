@@ -27,6 +27,7 @@ from agent.words import Lang
 from drivers.base import Card, Clock, ClockTrust, GatehouseError, SystemClock
 from models import card
 from tests.clock import ManualClock
+from tests.conftest import need
 
 SIMULATED = (Path(__file__).parents[2] / "config/simulated.toml").read_text()
 
@@ -355,6 +356,22 @@ def test_card_list_is_counted_and_its_absence_named(site: Site, tmp_path: Path) 
     found = only(files.cards(settings), "card list")
     assert (found.level, found.what.en.split()[0]) == (Level.OK, "1")
     assert "4711" not in report([found], Lang.EN)
+
+
+def test_what_root_has_left_in_the_storage_folder_is_named(site: Site) -> None:
+    need(os.geteuid() == 0, "root, to give files to another user")
+    settings = site()
+    folder = settings.storage.folder
+    left = folder / "snapshots/left"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    assert only(files.storage(settings), "storage").level is Level.OK
+    for path in (folder, left.parent):
+        os.chown(path, 54321, 54321)
+    found = only(files.storage(settings), "storage")
+    assert (found.level, found.what.en.endswith(f"the first: {left}")) == (Level.BAD, True)
+    assert found.cure is not None
+    assert "chown -R" in found.cure.zh
 
 
 def test_model_is_proven_and_an_unknown_one_named(site: Site) -> None:

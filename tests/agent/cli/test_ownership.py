@@ -88,6 +88,17 @@ def test_root_runs_the_agent_where_the_records_are_its_own(tmp_path: Path) -> No
     demand_owner(tmp_path / "new" / "state", "gatehouse run")
 
 
+def test_whoever_is_not_root_is_told_by_the_journal_what_is_wrong(site: Path) -> None:
+    state = site.parent / "state"
+    for path in (site.parent, state):
+        path.chmod(0o700)
+    os.seteuid(OWNER + 1)
+    try:
+        demand_owner(state / "journal", "gatehouse run")
+    finally:
+        os.seteuid(0)
+
+
 def test_cards_and_looks_at_pictures_are_kept_in_files_of_the_owner(
     site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
