@@ -25,7 +25,7 @@ _STATIC = {"26": "JPEG", "31": "H261", "32": "MPV"}
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Of an RTSP or HTTP server; the names of `headers` are lower-case."""
+    """Of an RTSP or HTTP server; the names of `headers` are lower-case, and what one has twice is two lines."""
 
     status: int
     words: str
@@ -76,7 +76,11 @@ def parse(data: bytes) -> Answer | None:
     found = re.fullmatch(r"(?:RTSP|HTTP)/1\.[01] (\d{3}) ?(.*)", first)
     if found is None:
         return None
-    headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    headers: dict[str, str] = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        key, before = name.strip().lower(), headers.get(name.strip().lower())
+        headers[key] = value.strip() if before is None else f"{before}\n{value.strip()}"
     return Answer(int(found[1]), found[2][:40], headers, body)
 
 
@@ -90,19 +94,30 @@ def video_codec(description: bytes) -> str | None:
     return named[1].upper() if named else _STATIC.get(found[1], f"payload {found[1]}")
 
 
-def authorization(challenge: str, method: str, url: str, user: str, password: str) -> str | None:
-    """The header that answers a challenge (RFC 7617, RFC 2069); None for a scheme that is not known."""
-    if challenge.lower().startswith("basic"):
+def authorization(challenges: str, method: str, url: str, user: str, password: str) -> str | None:
+    """The header that answers the safest of the challenges, one a line, that FFmpeg knows too (RFC 7617, RFC 2069):
+    a digest by MD5 before the password itself. None if there is none.
+    """
+    offered = challenges.split("\n")
+    facts = next((facts for facts in map(_digest, offered) if facts is not None), None)
+    if facts is None:
+        if not any(challenge.lower().startswith("basic") for challenge in offered):
+            return None
         return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-    facts = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
-    if not challenge.lower().startswith("digest") or not {"realm", "nonce"} <= facts.keys():
-        return None
     secret = _md5(f"{user}:{facts['realm']}:{password}")
     response = _md5(f"{secret}:{facts['nonce']}:{_md5(f'{method}:{url}')}")
     return (
         f'Digest username="{user}", realm="{facts["realm"]}", nonce="{facts["nonce"]}", '
         f'uri="{url}", response="{response}"'
     )
+
+
+def _digest(challenge: str) -> Mapping[str, str] | None:
+    """What a challenge to a digest by MD5 says; None for any other."""
+    scheme, _, rest = challenge.partition(" ")
+    facts = {name.lower(): quoted or bare for name, quoted, bare in re.findall(r'(\w+)=(?:"([^"]*)"|([^\s,"]+))', rest)}
+    known = scheme.lower() == "digest" and facts.get("algorithm", "MD5").upper() == "MD5"
+    return facts if known and {"realm", "nonce"} <= facts.keys() else None
 
 
 def _ask(link: socket.socket, address: SplitResult, limit_s: float, clock: Clock) -> Answer | None:
@@ -163,6 +178,10 @@ def _judge(camera: str, place: str, address: SplitResult, answer: Answer) -> Non
         if address.username is None:
             hint = "write user:password into a file and name it as password_file"
             raise _error(camera, f"{place} asks for a user name and a password", hint)
+        challenges = answer.headers.get("www-authenticate", "")
+        if challenges and authorization(challenges, "", "", "", "") is None:
+            hint = "set the camera's RTSP authentication to digest by MD5"
+            raise _error(camera, f"{place} asks for the password in a way that is not understood", hint)
         hint = "correct the user name in the source or the password in the password file"
         raise _error(camera, f"{place} refuses the user name or the password", hint)
     if answer.status == 404:

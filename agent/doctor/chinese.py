@@ -123,6 +123,8 @@ SENTENCES: Final = {
     "cannot open: {} answers and gives no stream": "无法打开：{} 有应答但没有视频流",
     "cannot open: {} does not answer": "无法打开：{} 没有应答",
     "cannot open: {} does not speak {}": "无法打开：{} 不支持 {} 协议",
+    "cannot open: {} asks for the password in a way that is not understood": "无法打开：{} 的密码验证方式不受支持",
+    "set the camera's RTSP authentication to digest by MD5": "请将摄像机的 RTSP 认证方式设为 digest（MD5）",
     "cannot open: {} refuses the user name or the password": "无法打开：{} 拒绝了用户名或密码",
     "cannot open: {} asks for a user name and a password": "无法打开：{} 要求用户名和密码",
     "cannot open: {} has no stream at this path": "无法打开：{} 的此路径没有视频流",

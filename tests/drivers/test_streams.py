@@ -10,6 +10,7 @@ from drivers.streams import authorization, demand_stream, parse, video_codec
 
 H264 = b"v=0\r\nm=audio 0 RTP/AVP 0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:96 H264/90000\r\n"
 DIGEST = b'RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\nWWW-Authenticate: Digest realm="cam", nonce="17"\r\n\r\n'
+SHA_256 = DIGEST.replace(b"Digest ", b"Digest algorithm=SHA-256, ")
 
 
 def ok(body: bytes) -> bytes:
@@ -56,6 +57,7 @@ async def refusal(*answers: bytes, address: str = "rtsp://viewer:pa55@127.0.0.1:
         ([ok(H264)], ""),
         ([DIGEST, ok(H264)], ""),
         ([DIGEST, DIGEST], "refuses the user name or the password"),
+        ([SHA_256], "asks for the password in a way that is not understood"),
         ([b"RTSP/1.0 404 Not Found\r\n\r\n"], "has no stream at this path"),
         ([b"RTSP/1.0 453 Not Enough Bandwidth\r\n\r\n"], "answers 453 Not Enough Bandwidth"),
         ([ok(H264.replace(b"H264", b"JPEG2000"))], "sends its pictures as JPEG2000, which is not understood"),
@@ -93,6 +95,22 @@ def test_challenges_are_answered_as_the_standards_say() -> None:
     )  # fmt: skip
     assert header is not None
     assert 'response="670fd8c2df070c60b045671b8b24ff02"' in header
+
+
+def test_of_several_challenges_the_safest_that_is_known_is_answered() -> None:
+    """Cameras offer a digest and the bare password, or digests of which FFmpeg knows one."""
+    digest = 'WWW-Authenticate: Digest realm="cam", nonce="17", algorithm=MD5, stale="FALSE"'
+    others = (
+        'WWW-Authenticate: Digest realm="cam", nonce="18", algorithm=SHA-256',
+        'WWW-Authenticate: Basic realm="cam"',
+    )
+    for lines in ([digest, *others], [*others, digest]):
+        answer = parse("\r\n".join(["RTSP/1.0 401 Unauthorized", "CSeq: 1", *lines, "", ""]).encode())
+        assert answer is not None
+        header = authorization(answer.headers["www-authenticate"], "DESCRIBE", "rtsp://x/s", "viewer", "pa55")
+        assert header is not None
+        assert header.startswith("Digest ")
+        assert 'nonce="17"' in header
 
 
 def test_descriptions_name_the_codec_of_the_pictures() -> None:
