@@ -64,6 +64,12 @@ class Snapshots:
             ring.pop()
         ring.append(frame)
 
+    def forget(self, now_s: float) -> None:
+        """What is too old for an answer: a camera that has gone away leaves no people in memory."""
+        for ring in self._rings.values():
+            while ring and now_s - ring[0].mono_s > STALE_S:
+                ring.popleft()
+
     def answer(self, wanted: SnapshotWanted, now_s: float) -> Snapshot | NoSnapshot:
         """The picture nearest to the moment that is asked for, without people's features."""
         ring = self._rings.get(wanted.camera)

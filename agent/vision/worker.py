@@ -130,6 +130,7 @@ class Worker:
                 self._keep_pace(self._budget.pace)
             if now_s >= stats_due_s:
                 stats_due_s = now_s + _STATS_S
+                self._snapshots.forget(now_s)
                 stats = self._stats(now_s)
                 self._peer.send(stats)
                 _demand_memory(stats.rss_kib)

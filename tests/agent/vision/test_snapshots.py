@@ -85,6 +85,19 @@ def test_large_pictures_take_no_more_memory_than_small_ones() -> None:
     assert abs(answer(kept, 58.8, 60).mono_s - 58.8) <= EVERY_S
 
 
+def test_a_camera_that_has_gone_away_leaves_no_pictures_in_memory() -> None:
+    kept = snapshots()
+    picture = grey(7)
+    there = weakref.ref(picture)
+    kept.keep(CAM, Frame(picture, 50.0))
+    del picture
+    kept.forget(50 + STALE_S)
+    assert there() is not None
+    kept.forget(50.1 + STALE_S)
+    assert there() is None
+    assert kept.answer(wanted(50), 61) == NoSnapshot(1, "the camera gives no pictures")
+
+
 def test_private_areas_are_black_whatever_was_kept() -> None:
     kept = snapshots()
     kept.keep(CAM, Frame(grey(200), 50.0))
