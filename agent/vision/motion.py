@@ -74,8 +74,8 @@ class MotionGate:
         visible = self.visible
         differences = luma[::_SAMPLE, ::_SAMPLE] - background[::_SAMPLE, ::_SAMPLE]
         shift = _middle(differences.ravel() if visible is None else differences[visible[::_SAMPLE, ::_SAMPLE] > 0])
-        # No darker than black.
-        mask = _changed(luma, cv2.convertScaleAbs(np.maximum(background, -shift), alpha=1, beta=shift))
+        lit = background if shift > -1 else np.maximum(background, -shift)  # nothing is darker than black
+        mask = _changed(luma, cv2.convertScaleAbs(lit, alpha=1, beta=shift))
         seen = mask.size
         if visible is not None:
             cv2.bitwise_and(mask, visible, dst=mask)
