@@ -27,14 +27,16 @@ class Pace:
     cpu_ms: float
 
 
-def measure(model: Model, picture: tuple[int, int], rounds: int = ROUNDS) -> Iterator[Pace]:
-    """With each runtime that is installed, on noise of (height, width). Raises: ConfigError."""
+def measure(model: Model, picture: tuple[int, int], rounds: int = ROUNDS, side: int | None = None) -> Iterator[Pace]:
+    """With each runtime that is installed, on noise of (height, width), which is scaled to `side` where the model's
+    input can be cut; None: to its own size. Raises: ConfigError.
+    """
     height, width = picture
     if min(height, width) < 1:
         raise ConfigError(f"{width}x{height} is no size of a picture", hint="write it as 640x480")
     noise = np.random.default_rng(0).integers(0, 255, (*picture, 3), np.uint8)
     for runtime in installed():
-        detector = Detector(model.card, pictures=[picture], runtime=runtime, folder=model.folder)
+        detector = Detector(model.card, pictures=[picture], runtime=runtime, folder=model.folder, side=side)
         detector.detect(noise, _MIN_SCORE)
         took = [_cpu_ms(detector, noise) for _ in range(rounds)]
         yield Pace(model.card.name, runtime, detector.height, detector.width, statistics.median(took))

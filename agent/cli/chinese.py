@@ -105,6 +105,7 @@ _SENTENCES = {
     "the model": "模型",
     "the package, brought by hand": "人工带来的软件包",
     "only this model": "只测此模型",
+    "longer side it is scaled to; default: as the gateway does it": "画面缩放后的长边；默认与网关运行时相同",
     "size of a camera's picture; default 640x480": "摄像机画面尺寸；默认 640x480",
     "inferences to take the median of; default 20": "取中位数的推理次数；默认 20",
     # snapshots

@@ -222,6 +222,8 @@ _SENTENCES = {
     "the models are: {}": "可选的模型有：{}",
     "{} is no size of a picture": "{} 不是画面尺寸",
     "write it as 640x480": "请写成 640x480",
+    "{} is no side of a picture": "{} 不能作为画面边长",
+    "give at least {} pixels": "至少为 {} 像素",
     "{} is not fetched: its file is {}": "{} 无须获取：其文件为 {}",
     "something else than {} {} came: check the registry that is set up": (
         "得到的不是 {} {}：请检查所设置的软件包仓库"

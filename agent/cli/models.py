@@ -7,12 +7,15 @@ from pathlib import Path
 from agent.cli.family import family
 from agent.files import locked
 from agent.settings import Settings, load
+from agent.settings.cameras import Profile
 from agent.settings.models import Storage
+from agent.vision.profile import PROFILES
 from agent.words import Lang, Words
 from drivers.base import ConfigError
 from drivers.ownership import give_as_folder
 from models.card import Fetched, Model, find, names, verify
 
+_LEAST_SIDE = 32
 _NOT_FETCHED = Words("not fetched", "未下载")
 _VERIFIED = Words("verified", "校验一致")
 
@@ -33,6 +36,9 @@ def add_arguments(models: argparse.ArgumentParser, default_file: Path, default_l
     bench.add_argument("name", nargs="?", help="only this model")
     bench.add_argument(
         "--picture", default="640x480", metavar="WxH", help="size of a camera's picture; default 640x480"
+    )
+    bench.add_argument(
+        "--side", type=int, metavar="N", help="longer side it is scaled to; default: as the gateway does it"
     )
     bench.add_argument("--rounds", type=int, default=20, help="inferences to take the median of; default 20")
 
@@ -72,12 +78,17 @@ def _bench(options: argparse.Namespace) -> int:
     width, _, height = options.picture.partition("x")
     if not (width.isdigit() and height.isdigit()):
         raise ConfigError(f"{options.picture} is no size of a picture", hint="write it as 640x480")
+    settings = _settings(options)
+    profile = PROFILES[Profile.ECONOMICAL if settings is None else settings.vision.profile]
+    side = profile.side if options.side is None else options.side
+    if side < _LEAST_SIDE:
+        raise ConfigError(f"{side} is no side of a picture", hint=f"give at least {_LEAST_SIDE} pixels")
     chosen = [_named(options)] if options.name else _all(options)
     for model in chosen:
         if not model.path.is_file() and not options.name:
             print(f"{model.card.name:28}{_NOT_FETCHED.to(options.lang)}")
             continue
-        for pace in measure(model, (int(height), int(width)), max(1, options.rounds)):
+        for pace in measure(model, (int(height), int(width)), max(1, options.rounds), side):
             print(f"{pace.model:28}{pace.runtime:16}{pace.width}x{pace.height}  {pace.cpu_ms:7.1f} ms")
     return 0
 

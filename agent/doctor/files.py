@@ -24,6 +24,9 @@ _KEYS = Words("keys", "密钥")
 _ROOTS = Words("root key of the centre", "中心根密钥")
 _CARDS = Words("card list", "通行名单")
 _MODEL = Words("detection model", "检测模型")
+_CAMERAS = Words("cameras", "摄像机")
+_MOST_PIXELS = 14_000_000
+"""Six cameras of 2304x1296 end the camera process (467 MB), four do not (375 MB)."""
 _PICTURES = Words("pictures", "抓拍图片")
 _STORAGE = Words("storage", "存储")
 _USER = "gatehouse"
@@ -166,6 +169,7 @@ def model(settings: Settings) -> Iterator[Finding]:
         return
     used = there[0] if chosen is Runtime.AUTO else chosen
     yield from _never_found(settings, set(model.card.labels.values()))
+    yield from _too_large(settings)
     yield from _faces(settings)
     yield ok(_MODEL, f"{path.name} is the file of its card; runtime {used}", f"{path.name} 校验一致；推理引擎 {used}")
 
@@ -186,6 +190,21 @@ def _never_found(settings: Settings, words: Collection[str]) -> Iterator[Finding
                     ),
                     Words("choose another model, or other labels there", "请更换模型，或修改该处的 labels"),
                 )
+
+
+def _too_large(settings: Settings) -> Iterator[Finding]:
+    """Pictures that together do not fit into the camera process: it would end itself again and again."""
+    pixels = sum(camera.picture.width * camera.picture.height for camera in settings.cameras)
+    if pixels > _MOST_PIXELS:
+        millions, most = f"{pixels / 1e6:.1f}", f"{_MOST_PIXELS / 1e6:g}"
+        yield warn(
+            _CAMERAS,
+            Words(
+                f"the pictures of all cameras have {millions} million pixels together, more than {most}",
+                f"所有摄像机的画面合计 {millions} 百万像素，超过 {most} 百万",
+            ),
+            Words("give cameras a smaller sub-stream", "请为摄像机选用更小的子码流"),
+        )
 
 
 def _faces(settings: Settings) -> Iterator[Finding]:

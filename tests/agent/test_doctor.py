@@ -25,6 +25,7 @@ from agent.settings import Settings, Zone, ZoneKind, load
 from agent.snapshot_store import KEY_FILE
 from agent.words import Lang
 from drivers.base import Card, Clock, ClockTrust, GatehouseError, SystemClock
+from drivers.camera import Picture as PictureSize
 from models import card
 from tests.clock import ManualClock
 from tests.conftest import need
@@ -391,6 +392,15 @@ def test_a_zone_that_waits_for_what_no_model_finds_is_named(site: Site, monkeypa
     monkeypatch.setattr(card, "find", lambda *_: card.Model(people, card.FOLDER))
     found = next(found for found in files.model(settings) if found.level is Level.WARN)
     assert found.what.en.endswith("/lane waits for vehicle, which this model does not find")
+
+
+def test_cameras_whose_pictures_do_not_fit_into_memory_together_are_told(site: Site) -> None:
+    settings = site()
+    large = PictureSize(width=2304, height=1296)
+    for count, levels in ((4, []), (5, [Level.WARN])):
+        cameras = (settings.cameras[0].model_copy(update={"picture": large}),) * count
+        found = files.model(settings.model_copy(update={"cameras": cameras}))
+        assert [finding.level for finding in found if finding.area.en == "cameras"] == levels
 
 
 def test_pictures_want_the_model_for_faces_and_a_key_of_their_own(site: Site) -> None:

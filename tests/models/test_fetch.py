@@ -121,6 +121,18 @@ def test_bench_measures_each_runtime(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "192x192" in capsys.readouterr().out
 
 
+def test_bench_measures_what_the_gateway_runs_unless_another_side_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench = ["models", "bench", "nanodet-416-fp16", "--rounds", "1", "--file", str(tmp_path / "none")]
+    assert main(bench) == 0
+    assert "320x240" in capsys.readouterr().out
+    assert main([*bench, "--side", "416"]) == 0
+    assert "416x320" in capsys.readouterr().out
+    assert main([*bench, "--side", "8", "--lang", "en"]) == 2
+    assert "8 is no side" in capsys.readouterr().err
+
+
 def test_every_card_names_licence_and_what_was_measured() -> None:
     cards: list[Card] = [load(name) for name in names()]
     assert all(card.licence and card.measured for card in cards)
