@@ -1,8 +1,8 @@
 """One agent a gateway, as the user whose the records are.
 
-A lock in the run folder holds for as long as the process lives.
-A second one would take the socket of `gatehouse status` away from the first, and the broker would end the first's link,
-since both have one client id. The kernel gives the lock back however its owner ends; the file stays.
+A lock in the run folder holds for as long as the process lives: a second agent would take the socket of `gatehouse
+status` away from the first, and the broker would end the first's link, since both have one client id. The kernel gives
+the lock back however its owner ends; the file stays.
 """
 
 import fcntl

@@ -3,12 +3,21 @@
 Pictures are (height, width, 3) uint8 BGR. Boxes are float32 rows of left, top, right, bottom.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 Picture = npt.NDArray[np.uint8]
 Boxes = npt.NDArray[np.float32]
+Sides = tuple[float, float, float, float]
+"""One box by itself."""
 Scores = npt.NDArray[np.float32]
+
+
+def boxes_of(sides: Sequence[Sides]) -> Boxes:
+    """(n, 4), also of none."""
+    return np.array(sides, np.float32).reshape(-1, 4)
 
 
 def overlap(one: Boxes, other: Boxes) -> npt.NDArray[np.float32]:

@@ -246,7 +246,7 @@ def verify(card: Card, folder: Path = FOLDER) -> Path:
 def _first(err: ValidationError) -> str:
     """The first mistake, by its key."""
     found = err.errors(include_url=False)[0]
-    key = "".join(f"{part}." for part in found["loc"])[:-1]
+    key = ".".join(map(str, found["loc"]))
     return f"{key}: {found['msg']}" if key else found["msg"].removeprefix("Value error, ")
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from drivers.base import ConfigError
-from models.boxes import Boxes, Picture, overlap, suppress
+from models.boxes import Boxes, Picture, Sides, overlap, suppress
 from models.card import FOLDER, Card, NanoDet, read_model
 from models.decoders import decoder_of
 from models.decoders.found import Shape
@@ -33,7 +33,7 @@ class Detection:
 
     label: str
     score: float
-    box: tuple[float, float, float, float]
+    box: Sides
 
 
 class Detector:

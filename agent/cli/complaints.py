@@ -191,6 +191,16 @@ _SENTENCES = {
     "String should have at most {} characters": "最多 {} 个字符",
     "String should have at least {} character": "至少 {} 个字符",
     # journal, audit, snapshots
+    "{} has changed while it was read": "{} 在读取期间发生了变化",
+    "run it again": "请重新运行",
+    "check the disk: dmesg | tail": "请检查磁盘：dmesg | tail",
+    "run it as root, or copy {} and {} to a folder you may write to": (
+        "请以 root 运行，或将 {} 和 {} 复制到可写的目录"
+    ),
+    "the service makes it at its first start; name one elsewhere by --journal": (
+        "服务首次启动时创建；在别处的请用 --journal 指定"
+    ),
+    "name a new file in a folder with room": "请指定一个新文件，所在目录须有可用空间",
     "-n {} is no number of lines": "-n {} 不是有效的条数",
     "give 1 or more": "请填写 1 或更大的数",
     "journal {}: written by a newer version (schema {})": "日志 {}：由更新的版本写入（schema {}）",

@@ -349,18 +349,8 @@ SENTENCES: Final = {
     ),
     "{}; events are kept in memory and lost with the power": "{}；事件仅保存在内存中，断电即丢失",
     "Check the journal's disk, or replace it.": "请检查或更换存放日志的磁盘",
-    # gatehouse journal
-    "{} has changed while it was read": "{} 在读取期间发生了变化",
-    "run it again": "请重新运行",
+    # files
     "{} cannot be read: {}": "无法读取 {}：{}",
-    "check the disk: dmesg | tail": "请检查磁盘：dmesg | tail",
-    "run it as root, or copy {} and {} to a folder you may write to": (
-        "请以 root 运行，或将 {} 和 {} 复制到可写的目录"
-    ),
-    "the service makes it at its first start; name one elsewhere by --journal": (
-        "服务首次启动时创建；在别处的请用 --journal 指定"
-    ),
-    "name a new file in a folder with room": "请指定一个新文件，所在目录须有可用空间",
     "file is not a database": "该文件不是数据库",
     "database disk image is malformed": "数据库已损坏",
     "the file has no epoch": "文件中没有纪元",

@@ -76,10 +76,9 @@ class Wire:
                     break  # decrypted bytes do not make the descriptor readable; others do
             else:
                 self.ended = True
-        except _NOT_NOW:
-            pass  # the descriptor was readable for less than a record of TLS
-        except OSError:
-            self.ended = True
+        except OSError as error:
+            # A descriptor may be readable for less than a record of TLS.
+            self.ended = self.ended or not isinstance(error, _NOT_NOW)
         skipped = self._split.skipped
         acks, others = self._split.feed(b"".join(came))
         if self._split.skipped > skipped:

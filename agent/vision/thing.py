@@ -9,10 +9,8 @@ from typing import Final, NamedTuple
 
 from agent.observations import Label
 from agent.vision.patches import Luma, Patch, Place
+from models.boxes import Sides
 from models.detector import Detection
-
-Sides = tuple[float, float, float, float]
-"""Left, top, right, bottom."""
 
 _HITS: Final = 2
 _LOOKS = 5

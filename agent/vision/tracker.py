@@ -16,8 +16,8 @@ import numpy as np
 from agent.observations import Box, Track
 from agent.vision.pairing import UNLIKE, Colours, Floats, likeness, pairs
 from agent.vision.patches import Luma
-from agent.vision.thing import Sides, Sight, Thing
-from models.boxes import corners, overlap, shared
+from agent.vision.thing import Sight, Thing
+from models.boxes import boxes_of, corners, overlap, shared
 from models.detector import Boxes, Detection
 
 _MOVING_SHARE: Final = 0.3
@@ -62,18 +62,18 @@ class Tracker:
 
     def places(self, mono_s: float) -> Boxes:
         """(n, 4) where everything that is followed, confirmed or not, should be."""
-        return _boxes([thing.expected(mono_s) for thing in self._things])
+        return boxes_of([thing.expected(mono_s) for thing in self._things])
 
     def missing(self, boxes: Boxes, mono_s: float) -> Boxes:
         """(n, 4) where confirmed tracks should be that were seen lately and that none of `boxes` lies on."""
         followed = [thing for thing in self._things if thing.confirmed and thing.misses < _MISSED]
-        places = _boxes([thing.expected(mono_s) for thing in followed])
+        places = boxes_of([thing.expected(mono_s) for thing in followed])
         return np.asarray(places[overlap(places, boxes).max(axis=1, initial=0) < _ON], np.float32)
 
     def predict(self, mono_s: float) -> tuple[Track, ...]:
         """Where the tracks that are shown should be by now."""
         shown = [thing for thing in self._things if thing.shown]
-        boxes = np.minimum(np.maximum(_boxes([thing.expected(mono_s) for thing in shown]), 0), self._limits)
+        boxes = np.minimum(np.maximum(boxes_of([thing.expected(mono_s) for thing in shown]), 0), self._limits)
         facts = zip(shown, boxes.round(1).tolist(), strict=True)
         return tuple([Track(thing.id, thing.label, Box(*box), round(thing.score, 3)) for thing, box in facts])
 
@@ -90,11 +90,11 @@ class Tracker:
         its size, and whether the whole of it was looked at. Returns the confirmed tracks that are seen.
         """
         sights = self._believed(seen, colours, motion)
-        boxes = _boxes([sight.found.box for sight in sights])
+        boxes = boxes_of([sight.found.box for sight in sights])
         partners = self._partners(sights, boxes, mono_s)
         covered = _covered(boxes, boxes.take(list(partners.values()), axis=0)).tolist()
         missed = [thing for row, thing in enumerate(self._things) if row not in partners and thing.confirmed]
-        claimed = _covered(boxes, _boxes([thing.expected(mono_s) for thing in missed])).tolist()
+        claimed = _covered(boxes, boxes_of([thing.expected(mono_s) for thing in missed])).tolist()
         for thing in self._things:
             thing.miss()
         for row, column in partners.items():
@@ -147,12 +147,8 @@ def _moving(sights: Sequence[Sight], motion: Boxes) -> list[Sight]:
     """Those where something moves."""
     if not sights:
         return []
-    covered = _covered(_boxes([sight.found.box for sight in sights]), motion).tolist()
+    covered = _covered(boxes_of([sight.found.box for sight in sights]), motion).tolist()
     return [sight for sight, share in zip(sights, covered, strict=True) if share >= _MOVING_SHARE]
-
-
-def _boxes(sides: Sequence[Sides]) -> Boxes:
-    return np.array(sides, np.float32).reshape(-1, 4)
 
 
 def _covered(boxes: Boxes, others: Boxes) -> Floats:

@@ -29,7 +29,7 @@ from agent.vision.tracker import Tracker
 from agent.vision.wire import WatchedCamera
 from drivers.base import DeviceId
 from drivers.camera import Frame
-from models.boxes import overlap
+from models.boxes import boxes_of, overlap
 from models.detector import Boxes, Detection, Picture
 
 RECHECK_S: Final = 1.5
@@ -173,14 +173,14 @@ class CameraWatch:
         every_s = self._profile.closer_s
         if every_s is None or frame.mono_s - self._closer_s < every_s / self.pace:
             return seen
-        boxes = _boxes(seen)
+        boxes = boxes_of([thing.box for thing in seen])
         missing = self._tracker.missing(boxes, frame.mono_s)
         if not len(missing):
             return seen
         self._closer_s = frame.mono_s
         height, width = frame.picture.shape[:2]
         found = self._within(frame, closer(missing, width, height), detect)
-        places = _boxes(found)
+        places = boxes_of([thing.box for thing in found])
         new = overlap(places, boxes).max(axis=1, initial=0) < _SAME
         new &= overlap(places, missing).max(axis=1, initial=0) >= _HIM
         return [*seen, *compress(found, new)]
@@ -193,7 +193,3 @@ class CameraWatch:
             replace(found, box=(found.box[0] + left, found.box[1] + top, found.box[2] + left, found.box[3] + top))
             for found in detect(frame.picture[top:bottom, left:right], self._look_score)
         ]
-
-
-def _boxes(seen: Sequence[Detection]) -> Boxes:
-    return np.array([found.box for found in seen], np.float32).reshape(-1, 4)
